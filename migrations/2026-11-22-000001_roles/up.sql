@@ -1,0 +1,13 @@
+-- The role that the service works as. It owns nothing: what it may not do, no bug can do.
+do $$
+begin
+  create role locum_app nologin;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+do $$
+begin
+  execute format('grant locum_app to %I', current_user);
+end
+$$;

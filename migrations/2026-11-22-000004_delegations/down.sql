@@ -1,0 +1,2 @@
+drop table impersonations;
+drop table delegations;

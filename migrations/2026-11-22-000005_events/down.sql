@@ -1,0 +1,10 @@
+drop table idempotency_records;
+drop table mail_suppressions;
+drop table links;
+drop table mail_deliveries;
+drop table event_audience;
+drop function append_events;
+drop function event_hash;
+drop table events;
+drop function events_are_append_only;
+drop table event_heads;

@@ -1,0 +1,289 @@
+//! The configuration: flag > environment > file > default. One documented struct; unknown keys are errors.
+//!
+//! The environment's names are the fields' in capitals behind `LOCUM_` (`LOCUM_LISTEN`; two underscores go into a
+//! table: `LOCUM_LIMITS__COST_BUCKET`). `DATABASE_URL` is understood too. Each secret can also come from a file
+//! named by the same name with `_FILE` behind it. The file is TOML, named by `LOCUM_CONFIG` or `locum.toml`.
+
+use anyhow::{Context, anyhow};
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::{Figment, Metadata, Profile, Provider, value::Dict, value::Map};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use url::Url;
+
+/// All that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where `locum dev` keeps its database and what else it needs.
+    pub data_dir: PathBuf,
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    pub ops_listen: SocketAddr,
+    /// The database, PostgreSQL 15 or newer: a `postgres://` URL. A secret.
+    pub database_url: Option<SecretString>,
+    /// Most connections to the database.
+    pub database_pool: usize,
+    /// The browser app that links in mails point to; without one they open the explorer.
+    pub app_url: Option<Url>,
+    /// The service's own address, as people reach it.
+    pub public_url: Option<Url>,
+    /// Origins, besides the service's own and the app's, whose pages may use the session cookie.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether GraphiQL and introspection are served.
+    pub explorer: bool,
+    /// Whether anybody may register a firm.
+    pub open_registration: bool,
+    /// The mail server.
+    pub smtp_host: Option<String>,
+    /// Its port; by default the usual one of `smtp_tls`.
+    pub smtp_port: Option<u16>,
+    /// How the connection to it is secured.
+    pub smtp_tls: SmtpTls,
+    /// The user there, if it wants one.
+    pub smtp_username: Option<String>,
+    /// The password there. A secret.
+    pub smtp_password: Option<SecretString>,
+    /// Who mails are from, such as `Locum <locum@example.com>`.
+    pub mail_from: Option<String>,
+    /// What is logged, in the syntax of `RUST_LOG`.
+    pub log: String,
+    /// Whether answers say how many SQL statements they took, in `x-locum-statements`.
+    pub statement_header: bool,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// How the connection to the mail server is secured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// TLS from the first byte (port 465).
+    Tls,
+    /// STARTTLS, required (port 587).
+    Starttls,
+    /// None (port 25): for a server on the same machine.
+    None,
+}
+
+/// The limits, each with the code that its refusal carries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Largest request body in bytes; 413.
+    pub body_bytes: usize,
+    /// Largest document in bytes; `GRAPHQL_PARSE_FAILED`.
+    pub document_bytes: usize,
+    /// Most tokens in a document; `GRAPHQL_PARSE_FAILED`.
+    pub document_tokens: usize,
+    /// Deepest nesting of fields; `COST_EXCEEDED`.
+    pub depth: usize,
+    /// Most aliases in a document; `COST_EXCEEDED`.
+    pub aliases: usize,
+    /// Most root fields of an operation; `COST_EXCEEDED`.
+    pub root_fields: usize,
+    /// Most mutations in an operation; `COST_EXCEEDED`.
+    pub mutations: usize,
+    /// Most directives on a field; `COST_EXCEEDED`.
+    pub directives: usize,
+    /// Most points an operation may cost; `COST_EXCEEDED`.
+    pub complexity: usize,
+    /// Most errors in an answer.
+    pub errors: usize,
+    /// Points that a session can spend at once; `COST_EXCEEDED`.
+    pub cost_bucket: u32,
+    /// Points that come back each second.
+    pub cost_restore_rate: u32,
+    /// Longest execution in seconds; `UNAVAILABLE`.
+    pub execution_seconds: u64,
+    /// Sign-ins a minute per address and per account; `RATE_LIMITED`.
+    pub sign_ins_per_minute: i32,
+    /// Registrations, resets and opened links an hour per address; `RATE_LIMITED`.
+    pub public_actions_per_hour: i32,
+    /// Mails an hour that one person causes; `RATE_LIMITED`.
+    pub mails_per_actor_per_hour: i32,
+    /// Mails a day to one address; further ones are suppressed.
+    pub mails_per_address_per_day: i64,
+    /// Mails a day that one firm causes; further ones are suppressed.
+    pub mails_per_firm_per_day: i64,
+    /// Passwords that wait to be hashed; `UNAVAILABLE`.
+    pub password_queue: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            document_bytes: 32 << 10,
+            document_tokens: 4_000,
+            depth: 15,
+            aliases: 30,
+            root_fields: 20,
+            mutations: 5,
+            directives: 50,
+            complexity: 5_000,
+            errors: 20,
+            cost_bucket: 10_000,
+            cost_restore_rate: 200,
+            execution_seconds: 10,
+            sign_ins_per_minute: 5,
+            public_actions_per_hour: 60,
+            mails_per_actor_per_hour: 20,
+            mails_per_address_per_day: 3,
+            mails_per_firm_per_day: 2_000,
+            password_queue: 64,
+        }
+    }
+}
+
+/// Keys whose values are never shown, and can come from a file.
+const SECRETS: [&str; 2] = ["database_url", "smtp_password"];
+
+/// The keys of flags, to be laid over everything else.
+pub type Flags = Dict;
+
+/// Reads it all. `flags` are the values given on the command line, by key.
+pub fn load(file: Option<&Path>, flags: Flags) -> anyhow::Result<(Config, Figment)> {
+    let figment = figment(file, flags)?;
+    let config = figment.extract().map_err(|error| anyhow!(readable(error)))?;
+    Ok((config, figment))
+}
+
+fn figment(file: Option<&Path>, flags: Flags) -> anyhow::Result<Figment> {
+    let mut figment = Figment::from(Named("default", defaults()));
+    let file = file.map(Path::to_path_buf).or_else(|| variable("LOCUM_CONFIG").map(PathBuf::from));
+    if let Some(file) = &file {
+        anyhow::ensure!(file.exists(), "the configuration file {} does not exist", file.display());
+    }
+    figment = figment.merge(Toml::file(file.unwrap_or_else(|| PathBuf::from("locum.toml"))));
+    figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
+    figment = figment.merge(Env::prefixed("LOCUM_").ignore(&["config"]).filter(|key| !is_secret_file(key.as_str())).split("__"));
+    for key in SECRETS {
+        for name in [format!("LOCUM_{}_FILE", key.to_uppercase()), format!("{}_FILE", key.to_uppercase())] {
+            let Some(path) = variable(&name) else { continue };
+            let secret = std::fs::read_to_string(&path).with_context(|| format!("{name} names {path}, which cannot be read"))?;
+            figment = figment.merge(Named(&format!("the file {path}"), Dict::from([(key.into(), secret.trim_end().into())])));
+        }
+    }
+    Ok(figment.merge(Named("flag", flags)))
+}
+
+fn defaults() -> Dict {
+    #[derive(Serialize)]
+    struct Defaults {
+        data_dir: &'static str,
+        listen: &'static str,
+        ops_listen: &'static str,
+        database_pool: usize,
+        allowed_origins: [&'static str; 0],
+        trusted_proxies: [&'static str; 0],
+        explorer: bool,
+        open_registration: bool,
+        smtp_tls: SmtpTls,
+        log: &'static str,
+        statement_header: bool,
+        limits: Limits,
+    }
+    let defaults = Defaults {
+        data_dir: ".locum",
+        listen: "127.0.0.1:8080",
+        ops_listen: "127.0.0.1:9090",
+        database_pool: 8,
+        allowed_origins: [],
+        trusted_proxies: [],
+        explorer: false,
+        open_registration: true,
+        smtp_tls: SmtpTls::Starttls,
+        log: "info",
+        statement_header: false,
+        limits: Limits::default(),
+    };
+    Serialized::defaults(defaults).data().ok().and_then(|mut data| data.remove(&Profile::Default)).unwrap_or_default()
+}
+
+/// What `locum serve` cannot do without, in words; empty if nothing is missing.
+pub fn missing_for_serve(config: &Config) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut need = |there: bool, what: &str| {
+        if !there {
+            missing.push(what.to_owned());
+        }
+    };
+    need(config.database_url.is_some(), "DATABASE_URL: the database, as postgres://user:password@host/name");
+    need(config.app_url.is_some() || config.explorer, "LOCUM_APP_URL: the browser app that links in mails point to");
+    need(config.public_url.is_some(), "LOCUM_PUBLIC_URL: the address under which people reach this service");
+    need(config.smtp_host.is_some(), "LOCUM_SMTP_HOST: the mail server (and LOCUM_SMTP_USERNAME, LOCUM_SMTP_PASSWORD if it wants them)");
+    need(config.mail_from.is_some(), "LOCUM_MAIL_FROM: who mails are from, as Locum <locum@example.com>");
+    missing
+}
+
+/// Each value with where it came from; secrets are not shown.
+pub fn explained(figment: &Figment) -> Vec<(String, String, String)> {
+    let mut rows = Vec::new();
+    if let Ok(data) = figment.extract::<Dict>() {
+        flatten("", &data, &mut rows);
+    }
+    let sourced = rows.into_iter().map(|(key, value)| {
+        let source = figment.find_metadata(&key).map_or("default".to_owned(), described);
+        let shown = if SECRETS.contains(&key.as_str()) { "(secret)".to_owned() } else { value };
+        (key, shown, source)
+    });
+    sourced.collect()
+}
+
+fn flatten(prefix: &str, data: &Dict, rows: &mut Vec<(String, String)>) {
+    for (key, value) in data {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value.as_dict() {
+            Some(inner) => flatten(&key, inner, rows),
+            None => rows.push((key, serde_json::to_string(value).unwrap_or_default())),
+        }
+    }
+}
+
+fn described(metadata: &Metadata) -> String {
+    match &metadata.source {
+        Some(source) => source.to_string(),
+        None => metadata.name.to_string(),
+    }
+}
+
+fn readable(error: figment::Error) -> String {
+    let lines: Vec<_> = error.into_iter().map(|one| format!("  {one}")).collect();
+    format!("the configuration cannot be taken:\n{}", lines.join("\n"))
+}
+
+fn is_secret_file(key: &str) -> bool {
+    SECRETS.iter().any(|secret| key.eq_ignore_ascii_case(&format!("{secret}_file")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Values with the name of their source.
+struct Named<'a>(&'a str, Dict);
+
+impl Provider for Named<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0.to_owned())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Map::from([(Profile::Default, self.1.clone())]))
+    }
+}
+
+impl Config {
+    /// The database's URL; an error that says how to give one.
+    pub fn database_url(&self) -> anyhow::Result<&str> {
+        let url = self.database_url.as_ref().context("DATABASE_URL is not set: the database, as postgres://user:password@host/name")?;
+        Ok(url.expose_secret())
+    }
+}

@@ -1,0 +1,301 @@
+// @generated automatically by Diesel CLI.
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    accounts (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        created_at -> Timestamptz,
+        version -> Int4,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    clients (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        emails -> Array<Text>,
+        #[sql_name = "type"]
+        type_ -> Text,
+        reference -> Nullable<Text>,
+        details -> Jsonb,
+        account_id -> Nullable<Uuid>,
+        primary_adviser_id -> Nullable<Uuid>,
+        secondary_adviser_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        version -> Int4,
+        adviser_can_advise -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    delegations (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        principal_id -> Uuid,
+        email -> Text,
+        delegate_firm_id -> Nullable<Uuid>,
+        delegate_id -> Nullable<Uuid>,
+        slot -> Int2,
+        actions -> Array<Text>,
+        valid_from -> Timestamptz,
+        valid_until -> Nullable<Timestamptz>,
+        state -> Text,
+        created_at -> Timestamptz,
+        activated_at -> Nullable<Timestamptz>,
+        ended_at -> Nullable<Timestamptz>,
+        version -> Int4,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    devices (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        user_id -> Uuid,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        last_used_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    event_audience (firm_id, recipient_id, position) {
+        firm_id -> Uuid,
+        recipient_id -> Uuid,
+        position -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    event_heads (firm_id) {
+        firm_id -> Uuid,
+        position -> Int8,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    events (firm_id, id) {
+        firm_id -> Uuid,
+        position -> Int8,
+        id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        occurred_at -> Timestamptz,
+        actor_kind -> Text,
+        actor_firm_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        principal_id -> Nullable<Uuid>,
+        impersonation_id -> Nullable<Uuid>,
+        session_id -> Nullable<Uuid>,
+        subjects -> Array<Uuid>,
+        payload -> Jsonb,
+        previous_hash -> Bytea,
+        hash -> Bytea,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    firms (id) {
+        id -> Uuid,
+        slug -> Text,
+        name -> Text,
+        time_zone -> Text,
+        allow_external_delegates -> Bool,
+        created_at -> Timestamptz,
+        version -> Int4,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    idempotency_records (firm_id, user_id, key, field) {
+        firm_id -> Uuid,
+        user_id -> Uuid,
+        key -> Text,
+        field -> Text,
+        body_hash -> Bytea,
+        payload -> Jsonb,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    impersonations (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        delegation_id -> Uuid,
+        principal_id -> Uuid,
+        actor_firm_id -> Uuid,
+        actor_id -> Uuid,
+        session_id -> Uuid,
+        session_kind -> Text,
+        mode -> Text,
+        reason -> Nullable<Text>,
+        started_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Text>,
+        left_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    links (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        purpose -> Text,
+        token_hash -> Bytea,
+        mail_id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        delegation_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        consumed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    mail_deliveries (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        event_id -> Uuid,
+        template -> Text,
+        user_id -> Nullable<Uuid>,
+        delegation_id -> Nullable<Uuid>,
+        state -> Text,
+        attempts -> Int4,
+        next_attempt_at -> Timestamptz,
+        claimed_until -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    mail_suppressions (firm_id, address_hash) {
+        firm_id -> Uuid,
+        address_hash -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    password_reset_requests (id) {
+        id -> Uuid,
+        firm_slug -> Text,
+        login -> Text,
+        requested_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    sessions (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        user_id -> Uuid,
+        kind -> Text,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        last_seen_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    throttles (key) {
+        key -> Bytea,
+        count -> Int4,
+        window_ends_at -> Timestamptz,
+        failures -> Int4,
+        blocked_until -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    users (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        handle -> Text,
+        email -> Text,
+        email_verified_at -> Nullable<Timestamptz>,
+        display_name -> Text,
+        kind -> Text,
+        level -> Nullable<Text>,
+        capabilities -> Array<Text>,
+        status -> Text,
+        can_login -> Bool,
+        password_hash -> Nullable<Text>,
+        details -> Jsonb,
+        created_at -> Timestamptz,
+        version -> Int4,
+        can_advise -> Bool,
+    }
+}
+
+diesel::joinable!(accounts -> firms (firm_id));
+diesel::joinable!(clients -> firms (firm_id));
+diesel::joinable!(event_heads -> firms (firm_id));
+diesel::joinable!(events -> firms (firm_id));
+diesel::joinable!(mail_suppressions -> firms (firm_id));
+diesel::joinable!(users -> firms (firm_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    clients,
+    delegations,
+    devices,
+    event_audience,
+    event_heads,
+    events,
+    firms,
+    idempotency_records,
+    impersonations,
+    links,
+    mail_deliveries,
+    mail_suppressions,
+    password_reset_requests,
+    sessions,
+    throttles,
+    users,
+);

@@ -1,0 +1,22 @@
+//! The durations of the model (its §7), in one place.
+
+use chrono::TimeDelta;
+
+/// How long a registration link holds.
+pub const REGISTRATION_LINK: TimeDelta = TimeDelta::days(7);
+/// How long a link to set a new password holds.
+pub const RESET_LINK: TimeDelta = TimeDelta::hours(1);
+/// Longest session.
+pub const SESSION: TimeDelta = TimeDelta::hours(12);
+/// Longest time that a session may be left alone.
+pub const SESSION_IDLE: TimeDelta = TimeDelta::hours(1);
+/// Longest impersonation.
+pub const IMPERSONATION: TimeDelta = TimeDelta::hours(8);
+/// Longest time that an impersonation may be left alone.
+pub const IMPERSONATION_IDLE: TimeDelta = TimeDelta::minutes(30);
+/// How old the note of the last use may get before it is written anew.
+pub const LAST_SEEN_PRECISION: TimeDelta = TimeDelta::minutes(1);
+/// Rows of a page, if nobody says how many.
+pub const PAGE: usize = 50;
+/// Most rows of a page.
+pub const PAGE_MAX: usize = 100;

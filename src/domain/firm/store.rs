@@ -1,0 +1,52 @@
+//! The firms' SQL.
+
+use crate::db::schema::{event_heads, firms};
+use crate::error::Result;
+use crate::events::Tx;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+
+crate::row! {
+    /// A firm.
+    pub struct Firm from firms {
+        pub id: Uuid,
+        pub slug: String,
+        pub name: String,
+        pub time_zone: String,
+        pub allow_external_delegates: bool,
+        pub version: i32,
+    }
+}
+
+/// Adds a firm and the head of its log. `firms_slug` refuses a short name that is taken.
+pub(super) async fn insert(tx: &mut Tx, slug: String, name: String, time_zone: String) -> Result<Firm> {
+    let (id, now) = (tx.new_id(), tx.now);
+    let insert = diesel::insert_into(firms::table).values((
+        firms::id.eq(id),
+        firms::slug.eq(slug),
+        firms::name.eq(name),
+        firms::time_zone.eq(time_zone),
+        firms::created_at.eq(now),
+    ));
+    let firm = insert.returning(Firm::as_returning()).get_result(tx.sql()).await?;
+    diesel::insert_into(event_heads::table).values(event_heads::firm_id.eq(id)).execute(tx.sql()).await?;
+    Ok(firm)
+}
+
+/// A firm by its short name.
+pub async fn by_slug(connection: &mut AsyncPgConnection, slug: &str) -> Result<Option<Firm>> {
+    let find = firms::table.filter(firms::slug.eq(slug)).select(Firm::as_select());
+    Ok(find.get_result(connection).await.optional()?)
+}
+
+/// The short name of a firm.
+pub async fn slug_of(connection: &mut AsyncPgConnection, firm: Uuid) -> Result<String> {
+    Ok(firms::table.find(firm).select(firms::slug).get_result(connection).await?)
+}
+
+/// Firms by id, in any order.
+pub async fn find_many(connection: &mut AsyncPgConnection, ids: Vec<Uuid>) -> Result<Vec<Firm>> {
+    let find = firms::table.filter(firms::id.eq_any(ids)).select(Firm::as_select());
+    Ok(find.load(connection).await?)
+}

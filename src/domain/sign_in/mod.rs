@@ -1,0 +1,90 @@
+//! Who is at the keyboard: registering, signing in and out, passwords, and finding out who a token is.
+//!
+//! A request brings a token; [`authenticate`] finds, in one statement, the session, its user, and whom it acts for,
+//! and judges all of it by the clock. Nothing is cached: what ended is over for the next request. Passwords are
+//! hashed on threads of their own, never while a connection is held. Whoever has a link from a mail proves the
+//! address by it: [`register`] is the only way to an active user whose address nobody else vouches for.
+
+mod authenticate;
+mod open;
+mod registration;
+mod reset;
+mod store;
+
+pub use authenticate::{Authenticated, authenticate};
+pub use open::{Credentials, SignedIn, sign_in};
+pub use registration::{Registration, register};
+pub use reset::{process_reset_requests, request_password_reset, reset_password};
+
+use super::link::{self, LinkPurpose};
+use super::session::{self, EndReason};
+use super::user::password::{Hasher, Password};
+use super::{impersonation, throttle, user};
+use crate::caller::{Caller, Permission, UserKey};
+use crate::error::{ErrorCode, Refusal, Result};
+use crate::events::{Author, Event, Log, Subject, Tx};
+use crate::id::NodeType;
+use crate::secret::{Purpose, Token};
+
+/// May change the own password; never in somebody else's name.
+#[derive(Debug)]
+pub struct ManageOwnSignIn;
+
+impl Permission for ManageOwnSignIn {
+    const RULE: &'static str = "Only the person themselves changes how they sign in.";
+    const GRANTABLE_BY: &'static str = "nobody";
+
+    fn allows(caller: &Caller) -> bool {
+        caller.acting().is_none()
+    }
+}
+
+/// Ends the caller's session, and the impersonation in it.
+pub async fn sign_out(tx: &mut Tx, caller: &Caller) -> Result<()> {
+    let ended = session::end_one(tx, caller.actor, caller.session, EndReason::SignedOut).await?;
+    impersonation::end_in_sessions(tx, caller.actor, &ended).await
+}
+
+/// Ends all sessions of the caller; answers how many.
+pub async fn sign_out_everywhere(tx: &mut Tx, caller: &Caller) -> Result<usize> {
+    caller.permit(ManageOwnSignIn)?;
+    end_all(tx, caller.actor, EndReason::SignedOutEverywhere, None).await
+}
+
+/// Ends all sessions of a user but one, and the impersonations in them.
+pub async fn end_all(tx: &mut Tx, user: UserKey, reason: EndReason, but: Option<uuid::Uuid>) -> Result<usize> {
+    let ended = session::end_all(tx, user, reason, but).await?;
+    impersonation::end_in_sessions(tx, user, &ended).await?;
+    Ok(ended.len())
+}
+
+/// Changes the caller's password: all other sessions end, and this one goes on under a new token.
+pub async fn change_password(log: &Log, hasher: &Hasher, caller: &Caller, current: Password, new: Password) -> Result<Token> {
+    caller.permit(ManageOwnSignIn)?;
+    let tries = throttle::key("password", &caller.actor.id.to_string());
+    let mut connection = log.reader().await?;
+    let now = log.clock.now();
+    throttle::count(&mut connection, now, &[tries.clone()], log.limits.sign_ins_per_minute, chrono::TimeDelta::minutes(1)).await?;
+    let me = user::find(&mut connection, caller.actor).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
+    let hash = user::password_hash(&mut connection, caller.actor).await?;
+    drop(connection);
+    if !hasher.verify(current, hash).await? {
+        throttle::failed(&mut *log.reader().await?, now, tries).await?;
+        return Err(Refusal::new(ErrorCode::WrongPassword).at("currentPassword").into());
+    }
+    new.check("newPassword", &[&me.email, &me.handle, &me.display_name])?;
+    let hash = hasher.hash(new).await?;
+    let token = Token::generate(Purpose::Session)?;
+    log.transact(Author::from(caller), async |tx| {
+        user::set_password(tx, caller.actor, hash).await?;
+        end_all(tx, caller.actor, EndReason::PasswordChanged, Some(caller.session)).await?;
+        session::renew(tx, caller.actor, caller.session, token.hash()).await?;
+        link::void(tx, caller.actor, LinkPurpose::PasswordReset).await?;
+        throttle::succeeded(tx, &[tries]).await?;
+        let user = Subject(NodeType::User, caller.actor.id);
+        tx.record(caller.actor.firm, Event::PasswordChanged { user, key: caller.actor });
+        Ok(())
+    })
+    .await?;
+    Ok(token)
+}

@@ -1,0 +1,106 @@
+//! From a constraint's name to the rule it keeps. Every named constraint of the database stands here once.
+
+use super::{Detail, ErrorCode, Refusal};
+
+/// How a constraint can be met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// By a caller's input: refused with this code.
+    Refused(ErrorCode),
+    /// By a caller's input that exceeds a limit of so many.
+    Limit(i32),
+    /// Only by a mistake of ours: the statements never try it.
+    Never,
+}
+
+use Met::{Limit, Never, Refused};
+
+/// How many back-office users a principal has at most; kept by `delegations_two_seats`.
+pub const SEATS: i16 = 2;
+
+/// Constraint, invariant of the model or none, how it is met.
+pub const RULES: &[(&str, &str, Met)] = &[
+    ("delegations_seat", "I1", Limit(SEATS as i32)),
+    ("delegations_two_seats", "I1", Limit(SEATS as i32)),
+    ("delegations_one_per_email", "I2", Refused(ErrorCode::AlreadyDelegated)),
+    ("delegations_not_to_oneself", "I3", Refused(ErrorCode::CannotDelegateToSelf)),
+    ("clients_primary_adviser", "I4, I5, I7", Refused(ErrorCode::InvalidInput)),
+    ("clients_secondary_adviser", "I4, I5, I7", Refused(ErrorCode::InvalidInput)),
+    ("users_adviser_key", "I4, I5", Never),
+    ("clients_two_advisers", "I6", Refused(ErrorCode::InvalidInput)),
+    ("clients_account", "I7", Refused(ErrorCode::InvalidInput)),
+    ("users_inactive_cannot_login", "I15", Never),
+    ("impersonations_one_per_session", "I17", Never),
+    ("impersonations_session", "I18", Never),
+    ("sessions_sign_in_key", "I18", Never),
+    ("impersonations_at_most_eight_hours", "I19", Never),
+    ("events_actor_kind", "I21", Never),
+    ("events_actor", "I21", Never),
+    ("events_principal", "I21", Never),
+    ("events_append_only", "I22", Never),
+    ("events_position", "I22", Never),
+    ("firms_slug", "", Refused(ErrorCode::SlugTaken)),
+    ("firms_slug_form", "", Refused(ErrorCode::InvalidInput)),
+    ("users_handle", "", Refused(ErrorCode::HandleTaken)),
+    ("users_kind", "", Never),
+    ("users_capabilities", "", Never),
+    ("users_status", "", Never),
+    ("users_active_has_verified_email", "", Never),
+    ("users_firm", "", Never),
+    ("sessions_user", "", Never),
+    ("sessions_kind", "", Never),
+    ("sessions_token", "", Never),
+    ("sessions_end", "", Never),
+    ("sessions_end_reason", "", Never),
+    ("devices_user", "", Never),
+    ("devices_token", "", Never),
+    ("accounts_firm", "", Never),
+    ("clients_firm", "", Never),
+    ("clients_type", "", Never),
+    ("clients_reference", "", Refused(ErrorCode::InvalidInput)),
+    ("delegations_principal", "", Never),
+    ("delegations_delegate", "", Never),
+    ("delegations_actions", "", Never),
+    ("delegations_validity", "", Refused(ErrorCode::InvalidInput)),
+    ("delegations_state", "", Never),
+    ("delegations_end", "", Never),
+    ("delegations_active_has_delegate", "", Never),
+    ("delegations_parties", "", Never),
+    ("impersonations_delegation", "", Never),
+    ("impersonations_mode", "", Never),
+    ("impersonations_end", "", Never),
+    ("impersonations_end_reason", "", Never),
+    ("impersonations_left_after_end", "", Never),
+    ("event_heads_firm", "", Never),
+    ("events_firm", "", Never),
+    ("event_audience_event", "", Never),
+    ("mail_deliveries_event", "", Never),
+    ("mail_deliveries_user", "", Never),
+    ("mail_deliveries_delegation", "", Never),
+    ("mail_deliveries_recipient", "", Never),
+    ("mail_deliveries_state", "", Never),
+    ("mail_deliveries_finished", "", Never),
+    ("mail_suppressions_firm", "", Never),
+    ("links_mail", "", Never),
+    ("links_user", "", Never),
+    ("links_delegation", "", Never),
+    ("links_purpose", "", Never),
+    ("links_subject", "", Never),
+    ("links_token", "", Never),
+    ("idempotency_records_user", "", Never),
+];
+
+/// The refusal of a constraint that a caller's input met.
+pub fn refusal(constraint: &str) -> Option<Refusal> {
+    let (_, _, met) = RULES.iter().find(|(name, _, _)| *name == constraint)?;
+    match met {
+        Never => None,
+        Refused(code) => Some(Refusal::new(*code)),
+        Limit(limit) => Some(limit_reached(*limit)),
+    }
+}
+
+/// A limit of so many, all of them used.
+pub fn limit_reached(limit: i32) -> Refusal {
+    Refusal { detail: Detail::Limit { limit, current: limit }, ..Refusal::new(ErrorCode::LimitReached) }
+}

@@ -1,0 +1,175 @@
+//! The closed list of events: what each says, whom it concerns, which mail it causes.
+//!
+//! Ids in payloads are global ids, as on every other way out of the house.
+
+use crate::caller::{Action, Capability, Mode, UserKey};
+use crate::id::{self, NodeType};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+/// Something that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject(pub NodeType, pub Uuid);
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&id::encode(self.0, self.1))
+    }
+}
+
+impl Subject {
+    /// A user, without their firm.
+    pub fn user(key: UserKey) -> Self {
+        Self(NodeType::User, key.id)
+    }
+}
+
+crate::text_enum! {
+    /// The mails that locum sends; their words are in `src/delivery/templates/`.
+    pub enum MailTemplate {
+        /// Someone may act for a principal: a registration link or the login link, as the address needs it.
+        DelegationGranted = "delegation_granted",
+        /// A member of staff is invited: a registration link.
+        StaffInvited = "staff_invited",
+        /// A link to set a new password.
+        PasswordReset = "password_reset",
+        /// The password was changed.
+        PasswordChanged = "password_changed",
+        /// Someone keeps guessing the password.
+        SignInsRefused = "sign_ins_refused",
+    }
+}
+
+/// Both sides of a delegation.
+#[derive(Clone, Copy, Debug)]
+pub struct Parties {
+    pub principal: UserKey,
+    pub delegate: Option<UserKey>,
+}
+
+/// What happened. The names are part of the contract: they never change their meaning.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", content = "payload", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// A firm was registered; its first user is invited.
+    FirmRegistered { firm: Subject, slug: String, #[serde(skip)] user: UserKey },
+    /// A member of staff was invited.
+    UserInvited { user: Subject, handle: String, #[serde(skip)] key: UserKey },
+    /// A person completed their registration.
+    UserRegistered { user: Subject, handle: String, #[serde(skip)] key: UserKey },
+    /// A person asked for a link to set a new password.
+    PasswordResetRequested { user: Subject, #[serde(skip)] key: UserKey, #[serde(skip)] registered: bool },
+    /// A person's password was changed; all their other sessions ended.
+    PasswordChanged { user: Subject, #[serde(skip)] key: UserKey },
+    /// Sign-ins to a person's account keep failing.
+    SignInsRefused { user: Subject, failures: i32, #[serde(skip)] key: UserKey },
+    /// People and clients were imported.
+    FirmImported { people: usize, clients: usize },
+    /// A principal lets someone act for them.
+    DelegationCreated { delegation: Subject, principal: Subject, scope: Vec<Action>, #[serde(skip)] parties: Parties },
+    /// The delegate is known now and can act.
+    DelegationActivated { delegation: Subject, principal: Subject, delegate: Subject, #[serde(skip)] parties: Parties },
+    /// The delegation was taken back.
+    DelegationRevoked { delegation: Subject, principal: Subject, #[serde(skip)] parties: Parties },
+    /// The delegate does not want it.
+    DelegationDeclined { delegation: Subject, principal: Subject, #[serde(skip)] parties: Parties },
+    /// Someone acts for a principal from now on.
+    ImpersonationStarted { impersonation: Subject, principal: Subject, actor: Subject, mode: Mode, reason: Option<String>, #[serde(skip)] parties: Parties },
+    /// Someone goes over from one principal to another.
+    ImpersonationSwitched { impersonation: Subject, principal: Subject, actor: Subject, mode: Mode, reason: Option<String>, #[serde(skip)] parties: Parties },
+    /// Nobody acts for the principal by this impersonation any more.
+    ImpersonationEnded { impersonation: Subject, principal: Subject, actor: Subject, end_reason: &'static str, #[serde(skip)] parties: Parties },
+    /// Something was read or changed in the principal's name.
+    ImpersonatedAction { impersonation: Subject, action: Action, operation: &'static str, #[serde(skip)] parties: Parties },
+    /// A mail left the house.
+    EmailSent { mail: Uuid, template: MailTemplate, #[serde(skip)] sender: Option<UserKey> },
+    /// A mail could not be delivered, and is not tried again.
+    EmailFailed { mail: Uuid, template: MailTemplate, reason: String, #[serde(skip)] sender: Option<UserKey> },
+    /// Someone was refused something. Sampled: one a minute for each session and rule.
+    AccessDenied { code: String, operation: String },
+}
+
+/// A mail that an event causes.
+pub struct Mail {
+    pub template: MailTemplate,
+    pub recipient: Recipient,
+}
+
+/// Whom a mail goes to.
+pub enum Recipient {
+    User(Uuid),
+    /// The address of a delegation, whose owner may be known or not.
+    DelegateOf(Uuid),
+}
+
+/// Who hears of an event.
+#[derive(Default)]
+pub struct Audience {
+    pub users: Vec<UserKey>,
+    /// Everybody of the firm who has one of these.
+    pub capabilities: &'static [Capability],
+}
+
+const SETUP_ADMINS: &[Capability] = &[Capability::SetupAdmin];
+const AUDITORS: &[Capability] = &[Capability::Auditor];
+
+impl Event {
+    /// Who hears of it; a delegate of another firm hears of it in the log of their own.
+    pub fn audience(&self) -> Audience {
+        let of = |users: &[Option<UserKey>], capabilities| Audience { users: users.iter().flatten().copied().collect(), capabilities };
+        match self {
+            Self::FirmRegistered { user, .. } => of(&[Some(*user)], &[]),
+            Self::UserInvited { key, .. } | Self::UserRegistered { key, .. } => of(&[Some(*key)], SETUP_ADMINS),
+            Self::PasswordResetRequested { key, .. } | Self::PasswordChanged { key, .. } | Self::SignInsRefused { key, .. } => of(&[Some(*key)], &[]),
+            Self::FirmImported { .. } => of(&[], SETUP_ADMINS),
+            Self::DelegationCreated { parties, .. }
+            | Self::DelegationActivated { parties, .. }
+            | Self::DelegationRevoked { parties, .. }
+            | Self::DelegationDeclined { parties, .. } => of(&[Some(parties.principal), parties.delegate], &[]),
+            Self::ImpersonationStarted { parties, .. }
+            | Self::ImpersonationSwitched { parties, .. }
+            | Self::ImpersonationEnded { parties, .. }
+            | Self::ImpersonatedAction { parties, .. } => of(&[Some(parties.principal), parties.delegate], AUDITORS),
+            Self::EmailSent { sender, .. } | Self::EmailFailed { sender, .. } => of(&[*sender], SETUP_ADMINS),
+            Self::AccessDenied { .. } => of(&[], AUDITORS),
+        }
+    }
+
+    /// The mail that it causes.
+    pub fn mail(&self) -> Option<Mail> {
+        let (template, recipient) = match self {
+            Self::FirmRegistered { user: key, .. } | Self::UserInvited { key, .. } => (MailTemplate::StaffInvited, Recipient::User(key.id)),
+            Self::PasswordResetRequested { key, registered, .. } => {
+                let template = if *registered { MailTemplate::PasswordReset } else { MailTemplate::StaffInvited };
+                (template, Recipient::User(key.id))
+            }
+            Self::PasswordChanged { key, .. } => (MailTemplate::PasswordChanged, Recipient::User(key.id)),
+            Self::SignInsRefused { key, .. } => (MailTemplate::SignInsRefused, Recipient::User(key.id)),
+            Self::DelegationCreated { delegation, .. } => (MailTemplate::DelegationGranted, Recipient::DelegateOf(delegation.1)),
+            _ => return None,
+        };
+        Some(Mail { template, recipient })
+    }
+
+    /// The things that it is about.
+    pub fn subjects(&self) -> Vec<Uuid> {
+        match self {
+            Self::FirmRegistered { firm, user, .. } => vec![firm.1, user.id],
+            Self::UserInvited { user, .. }
+            | Self::UserRegistered { user, .. }
+            | Self::PasswordResetRequested { user, .. }
+            | Self::PasswordChanged { user, .. }
+            | Self::SignInsRefused { user, .. } => vec![user.1],
+            Self::FirmImported { .. } | Self::AccessDenied { .. } => Vec::new(),
+            Self::DelegationCreated { delegation, principal, .. }
+            | Self::DelegationActivated { delegation, principal, .. }
+            | Self::DelegationRevoked { delegation, principal, .. }
+            | Self::DelegationDeclined { delegation, principal, .. } => vec![delegation.1, principal.1],
+            Self::ImpersonationStarted { impersonation, principal, actor, .. }
+            | Self::ImpersonationSwitched { impersonation, principal, actor, .. }
+            | Self::ImpersonationEnded { impersonation, principal, actor, .. } => vec![impersonation.1, principal.1, actor.1],
+            Self::ImpersonatedAction { impersonation, .. } => vec![impersonation.1],
+            Self::EmailSent { mail, .. } | Self::EmailFailed { mail, .. } => vec![*mail],
+        }
+    }
+}

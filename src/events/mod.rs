@@ -1,0 +1,15 @@
+//! The event log: what happened, who hears of it, in an order without gaps.
+//!
+//! A command works in a [`Tx`] and *records* events there. The last statement before the commit locks the head row
+//! of each firm concerned, takes the positions, chains the hashes, and writes the events with their audience and
+//! the mails they cause ([`log`]). After the commit, readers are woken ([`hub`]). What can fail: the database.
+//! Then nothing happened: neither the change nor its event.
+
+pub mod event;
+pub mod hub;
+pub mod idempotency;
+pub mod log;
+
+pub use event::{Event, MailTemplate, Subject};
+pub use hub::Hub;
+pub use log::{Author, Log, Tx};
