@@ -1,12 +1,24 @@
 //! The configuration: flag > environment > file > default. One documented struct; unknown keys are errors.
 //!
 //! The environment's names are the fields' in capitals behind `LOCUM_` (`LOCUM_LISTEN`; two underscores go into a
-//! table: `LOCUM_LIMITS__COST_BUCKET`). `DATABASE_URL` is understood too. Each secret can also come from a file
-//! named by the same name with `_FILE` behind it. The file is TOML, named by `LOCUM_CONFIG` or `locum.toml`.
+//! table: `LOCUM_LIMITS__COST_BUCKET`); empty ones count as not set. `DATABASE_URL` is understood too. Lists are written
+//! with commas, or as in JSON. Each secret can also come from a file, whose path is in the same name with `_FILE` behind
+//! it. The file is TOML, named by `LOCUM_CONFIG`, otherwise `locum.toml` in the working directory if there is one.
+//!
+//! [`sources`] lays the values over each other, [`environment`] reads the environment, [`check`] says in words what is
+//! wrong: unknown keys, wrong types, values that cannot work.
 
-use anyhow::{Context, anyhow};
-use figment::providers::{Env, Format, Serialized, Toml};
-use figment::{Figment, Metadata, Profile, Provider, value::Dict, value::Map};
+mod check;
+mod environment;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use sources::{Flags, explained};
+
+use anyhow::Context;
+use environment::Environment;
+use figment::Figment;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -144,66 +156,22 @@ impl Default for Limits {
 /// Keys whose values are never shown, and can come from a file.
 const SECRETS: [&str; 2] = ["database_url", "smtp_password"];
 
-/// The keys of flags, to be laid over everything else.
-pub type Flags = Dict;
-
 /// Reads it all. `flags` are the values given on the command line, by key.
+///
+/// # Errors
+/// A text of several lines that names each thing that is wrong, and where it stands.
 pub fn load(file: Option<&Path>, flags: Flags) -> anyhow::Result<(Config, Figment)> {
-    let figment = figment(file, flags)?;
-    let config = figment.extract().map_err(|error| anyhow!(readable(error)))?;
+    load_from(file, &Environment::of_the_process()?, flags)
+}
+
+fn load_from(
+    file: Option<&Path>,
+    environment: &Environment,
+    flags: Flags,
+) -> anyhow::Result<(Config, Figment)> {
+    let figment = sources::laid_over_each_other(file, environment, flags)?;
+    let config = check::extract(&figment)?;
     Ok((config, figment))
-}
-
-fn figment(file: Option<&Path>, flags: Flags) -> anyhow::Result<Figment> {
-    let mut figment = Figment::from(Named("default", defaults()));
-    let file = file.map(Path::to_path_buf).or_else(|| variable("LOCUM_CONFIG").map(PathBuf::from));
-    if let Some(file) = &file {
-        anyhow::ensure!(file.exists(), "the configuration file {} does not exist", file.display());
-    }
-    figment = figment.merge(Toml::file(file.unwrap_or_else(|| PathBuf::from("locum.toml"))));
-    figment = figment.merge(Env::raw().only(&["DATABASE_URL"]));
-    figment = figment.merge(Env::prefixed("LOCUM_").ignore(&["config"]).filter(|key| !is_secret_file(key.as_str())).split("__"));
-    for key in SECRETS {
-        for name in [format!("LOCUM_{}_FILE", key.to_uppercase()), format!("{}_FILE", key.to_uppercase())] {
-            let Some(path) = variable(&name) else { continue };
-            let secret = std::fs::read_to_string(&path).with_context(|| format!("{name} names {path}, which cannot be read"))?;
-            figment = figment.merge(Named(&format!("the file {path}"), Dict::from([(key.into(), secret.trim_end().into())])));
-        }
-    }
-    Ok(figment.merge(Named("flag", flags)))
-}
-
-fn defaults() -> Dict {
-    #[derive(Serialize)]
-    struct Defaults {
-        data_dir: &'static str,
-        listen: &'static str,
-        ops_listen: &'static str,
-        database_pool: usize,
-        allowed_origins: [&'static str; 0],
-        trusted_proxies: [&'static str; 0],
-        explorer: bool,
-        open_registration: bool,
-        smtp_tls: SmtpTls,
-        log: &'static str,
-        statement_header: bool,
-        limits: Limits,
-    }
-    let defaults = Defaults {
-        data_dir: ".locum",
-        listen: "127.0.0.1:8080",
-        ops_listen: "127.0.0.1:9090",
-        database_pool: 8,
-        allowed_origins: [],
-        trusted_proxies: [],
-        explorer: false,
-        open_registration: true,
-        smtp_tls: SmtpTls::Starttls,
-        log: "info",
-        statement_header: false,
-        limits: Limits::default(),
-    };
-    Serialized::defaults(defaults).data().ok().and_then(|mut data| data.remove(&Profile::Default)).unwrap_or_default()
 }
 
 /// What `locum serve` cannot do without, in words; empty if nothing is missing.
@@ -215,75 +183,26 @@ pub fn missing_for_serve(config: &Config) -> Vec<String> {
         }
     };
     need(config.database_url.is_some(), "DATABASE_URL: the database, as postgres://user:password@host/name");
-    need(config.app_url.is_some() || config.explorer, "LOCUM_APP_URL: the browser app that links in mails point to");
+    need(
+        config.app_url.is_some() || config.explorer,
+        "LOCUM_APP_URL: the browser app that links in mails point to",
+    );
     need(config.public_url.is_some(), "LOCUM_PUBLIC_URL: the address under which people reach this service");
-    need(config.smtp_host.is_some(), "LOCUM_SMTP_HOST: the mail server (and LOCUM_SMTP_USERNAME, LOCUM_SMTP_PASSWORD if it wants them)");
+    need(
+        config.smtp_host.is_some(),
+        "LOCUM_SMTP_HOST: the mail server (and LOCUM_SMTP_USERNAME, LOCUM_SMTP_PASSWORD if it wants them)",
+    );
     need(config.mail_from.is_some(), "LOCUM_MAIL_FROM: who mails are from, as Locum <locum@example.com>");
     missing
-}
-
-/// Each value with where it came from; secrets are not shown.
-pub fn explained(figment: &Figment) -> Vec<(String, String, String)> {
-    let mut rows = Vec::new();
-    if let Ok(data) = figment.extract::<Dict>() {
-        flatten("", &data, &mut rows);
-    }
-    let sourced = rows.into_iter().map(|(key, value)| {
-        let source = figment.find_metadata(&key).map_or("default".to_owned(), described);
-        let shown = if SECRETS.contains(&key.as_str()) { "(secret)".to_owned() } else { value };
-        (key, shown, source)
-    });
-    sourced.collect()
-}
-
-fn flatten(prefix: &str, data: &Dict, rows: &mut Vec<(String, String)>) {
-    for (key, value) in data {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value.as_dict() {
-            Some(inner) => flatten(&key, inner, rows),
-            None => rows.push((key, serde_json::to_string(value).unwrap_or_default())),
-        }
-    }
-}
-
-fn described(metadata: &Metadata) -> String {
-    match &metadata.source {
-        Some(source) => source.to_string(),
-        None => metadata.name.to_string(),
-    }
-}
-
-fn readable(error: figment::Error) -> String {
-    let lines: Vec<_> = error.into_iter().map(|one| format!("  {one}")).collect();
-    format!("the configuration cannot be taken:\n{}", lines.join("\n"))
-}
-
-fn is_secret_file(key: &str) -> bool {
-    SECRETS.iter().any(|secret| key.eq_ignore_ascii_case(&format!("{secret}_file")))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Values with the name of their source.
-struct Named<'a>(&'a str, Dict);
-
-impl Provider for Named<'_> {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.0.to_owned())
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Map::from([(Profile::Default, self.1.clone())]))
-    }
 }
 
 impl Config {
     /// The database's URL; an error that says how to give one.
     pub fn database_url(&self) -> anyhow::Result<&str> {
-        let url = self.database_url.as_ref().context("DATABASE_URL is not set: the database, as postgres://user:password@host/name")?;
+        let url = self
+            .database_url
+            .as_ref()
+            .context("DATABASE_URL is not set: the database, as postgres://user:password@host/name")?;
         Ok(url.expose_secret())
     }
 }

@@ -41,9 +41,15 @@ pub struct Refusal {
 pub enum Detail {
     None,
     /// A limit and how much of it is used.
-    Limit { limit: i32, current: i32 },
+    Limit {
+        limit: i32,
+        current: i32,
+    },
     /// Which rule forbids it and who could grant it.
-    Forbidden { rule: String, grantable_by: String },
+    Forbidden {
+        rule: String,
+        grantable_by: String,
+    },
     /// The handles of the people who share an address.
     Handles(Vec<String>),
 }
@@ -152,12 +158,21 @@ impl From<DieselError> for Error {
         }
         let text = information.message();
         // The driver has no kind of its own for these: a timeout of ours, or a server that shuts down or is full.
-        let passing = ["canceling statement", "terminating connection", "too many clients", "is starting up", "is shutting down"];
+        let passing = [
+            "canceling statement",
+            "terminating connection",
+            "too many clients",
+            "is starting up",
+            "is shutting down",
+            "deadlock detected",
+        ];
         match kind {
             DatabaseErrorKind::ClosedConnection
             | DatabaseErrorKind::SerializationFailure
             | DatabaseErrorKind::UnableToSendCommand => Self::retry_after(ErrorCode::Unavailable, 1),
-            _ if passing.iter().any(|words| text.contains(words)) => Self::retry_after(ErrorCode::Unavailable, 1),
+            _ if passing.iter().any(|words| text.contains(words)) => {
+                Self::retry_after(ErrorCode::Unavailable, 1)
+            }
             _ => Self::internal(cause),
         }
     }

@@ -25,8 +25,15 @@ pub enum NodeType {
 }
 
 impl NodeType {
-    const ALL: [Self; 7] =
-        [Self::Firm, Self::User, Self::Client, Self::Delegation, Self::Impersonation, Self::Event, Self::Account];
+    const ALL: [Self; 7] = [
+        Self::Firm,
+        Self::User,
+        Self::Client,
+        Self::Delegation,
+        Self::Impersonation,
+        Self::Event,
+        Self::Account,
+    ];
 }
 
 /// The global id of a row: its type's tag and its UUID, as 23 characters that fit into a URL.
@@ -56,7 +63,9 @@ mod tests {
     fn an_id_comes_back_as_what_it_was_and_as_nothing_else() {
         let id = new(DateTime::UNIX_EPOCH);
         assert_eq!(decode(&encode(NodeType::Client, id)), Some((NodeType::Client, id)));
-        for wrong in ["", "x", "AAAAAAAAAAAAAAAAAAAAAAA", "é".repeat(12).as_str(), &encode(NodeType::User, id)[1..]] {
+        for wrong in
+            ["", "x", "AAAAAAAAAAAAAAAAAAAAAAA", "é".repeat(12).as_str(), &encode(NodeType::User, id)[1..]]
+        {
             assert_eq!(decode(wrong), None, "{wrong}");
         }
     }

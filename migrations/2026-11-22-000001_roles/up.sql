@@ -11,3 +11,5 @@ begin
   execute format('grant locum_app to %I', current_user);
 end
 $$;
+-- So that readiness can tell whether the database is up to date.
+grant select on __diesel_schema_migrations to locum_app;

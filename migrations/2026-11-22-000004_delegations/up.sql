@@ -18,7 +18,7 @@ create table delegations (
   constraint delegations_principal foreign key (firm_id, principal_id) references users,
   -- The one edge that may cross firms: the delegate's own key.
   constraint delegations_delegate foreign key (delegate_firm_id, delegate_id) references users match full,
-  -- I1: the only place that says "two".
+  -- I1: what keeps it at two; `SEATS` in src/error/rules.rs only says so in answers.
   constraint delegations_two_seats check (slot in (1, 2)),
   -- I3
   constraint delegations_not_to_oneself check ((delegate_firm_id, delegate_id) is distinct from (firm_id, principal_id)),
@@ -35,6 +35,7 @@ create unique index delegations_seat on delegations (firm_id, principal_id, slot
 -- I2
 create unique index delegations_one_per_email on delegations (firm_id, principal_id, lower(email)) where ended_at is null;
 create index delegations_of_delegate on delegations (delegate_firm_id, delegate_id) where ended_at is null;
+create index delegations_by_id on delegations (id);
 create index delegations_waiting on delegations (lower(email)) where state = 'PENDING';
 
 create table impersonations (

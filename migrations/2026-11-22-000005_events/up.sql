@@ -17,6 +17,7 @@ create table events (
   actor_kind text not null,
   actor_firm_id uuid,
   actor_id uuid,
+  principal_firm_id uuid,
   principal_id uuid,
   impersonation_id uuid,
   session_id uuid,
@@ -30,7 +31,7 @@ create table events (
   -- I21
   constraint events_actor_kind check (actor_kind in ('USER', 'OPERATOR', 'SYSTEM')),
   constraint events_actor check ((actor_kind = 'USER') = (actor_id is not null) and (actor_id is null) = (actor_firm_id is null)),
-  constraint events_principal check ((principal_id is null) = (impersonation_id is null))
+  constraint events_principal check ((principal_id is null) = (impersonation_id is null) and (principal_id is null) = (principal_firm_id is null))
 );
 
 -- Who hears of an event, settled when it is written.
@@ -46,7 +47,7 @@ create function event_hash(event events) returns bytea
 language sql stable
 return sha256(event.previous_hash || convert_to(jsonb_build_array(
   event.firm_id, event.position, event.id, event.type, (extract(epoch from event.occurred_at) * 1000000)::bigint,
-  event.actor_kind, event.actor_firm_id, event.actor_id, event.principal_id, event.impersonation_id, event.session_id,
+  event.actor_kind, event.actor_firm_id, event.actor_id, event.principal_firm_id, event.principal_id, event.impersonation_id, event.session_id,
   event.subjects, event.payload
 )::text, 'UTF8'));
 
@@ -75,7 +76,7 @@ begin
     if element -> 'audience_capabilities' <> '[]' then
       insert into event_audience (firm_id, recipient_id, position)
       select firm, users.id, head.position from users
-      where users.firm_id = firm and users.status = 'ACTIVE'
+      where users.firm_id = firm and users.status = 'ACTIVE' and users.capabilities <> '{}'
         and users.capabilities && array(select jsonb_array_elements_text(element -> 'audience_capabilities'))
       on conflict do nothing;
     end if;

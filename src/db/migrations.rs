@@ -10,7 +10,10 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 
 /// Runs what has not run yet; answers the versions that it ran.
 pub async fn run(url: &str) -> anyhow::Result<Vec<String>> {
-    harness(url, |harness| Ok(harness.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect())).await
+    harness(url, |harness| {
+        Ok(harness.run_pending_migrations(MIGRATIONS)?.iter().map(ToString::to_string).collect())
+    })
+    .await
 }
 
 /// Takes the newest migration back; answers its version.
@@ -21,7 +24,11 @@ pub async fn revert(url: &str) -> anyhow::Result<String> {
 /// The versions that have not run yet.
 pub async fn pending(url: &str) -> anyhow::Result<Vec<String>> {
     harness(url, |harness| {
-        Ok(harness.pending_migrations(MIGRATIONS)?.iter().map(|migration| migration.name().to_string()).collect())
+        Ok(harness
+            .pending_migrations(MIGRATIONS)?
+            .iter()
+            .map(|migration| migration.name().to_string())
+            .collect())
     })
     .await
 }

@@ -3,15 +3,17 @@
 //! A connection works as the role `locum_app`, with a time limit on each statement. Statements are counted for
 //! the request that causes them: see [`counting`].
 
-//EMB pub mod embedded;
+pub mod embedded;
+pub mod health;
 pub mod migrations;
+pub mod probe;
 pub mod row;
 #[rustfmt::skip]
 pub mod schema;
 pub mod statement;
 mod tls;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use diesel::connection::InstrumentationEvent;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -50,12 +52,13 @@ impl Database {
         let mut config = ManagerConfig::default();
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
-        let pool = Pool::builder(AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config))
-            .max_size(size)
-            .wait_timeout(Some(CHECKOUT_WAIT))
-            .create_timeout(Some(CHECKOUT_WAIT))
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()?;
+        let pool =
+            Pool::builder(AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config))
+                .max_size(size)
+                .wait_timeout(Some(CHECKOUT_WAIT))
+                .create_timeout(Some(CHECKOUT_WAIT))
+                .runtime(deadpool::Runtime::Tokio1)
+                .build()?;
         Ok(Self { pool })
     }
 
@@ -67,9 +70,8 @@ impl Database {
     /// The database's own clock.
     pub async fn now(&self) -> Result<chrono::DateTime<chrono::Utc>> {
         use diesel_async::RunQueryDsl;
-        let mut connection = self.connection().await?;
-        let select = diesel::select(diesel::dsl::sql::<diesel::sql_types::Timestamptz>("clock_timestamp()"));
-        Ok(select.get_result(&mut connection).await?)
+        let now = statement::sql::<diesel::sql_types::Timestamptz>("select clock_timestamp()");
+        Ok(now.get_result(&mut self.connection().await?).await?)
     }
 
     /// How many connections are open, and how many of them are idle.
@@ -116,12 +118,26 @@ pub mod counting {
     pub(super) fn count(query: &dyn diesel::connection::DebugQuery) {
         let counted = STATEMENTS.try_with(|counter| counter.fetch_add(1, Ordering::Relaxed)).is_ok();
         if counted {
-            tracing::trace!(target: "locum::sql", %query);
+            tracing::trace!(target: "locum::sql", query = without_values(query));
         }
+    }
+
+    /// A statement's text. Its values stay out of the log: hashes of passwords and people's addresses are among them.
+    fn without_values(query: &dyn diesel::connection::DebugQuery) -> String {
+        let mut text = query.to_string();
+        text.truncate(text.find(" -- binds: ").unwrap_or(text.len()));
+        text
     }
 }
 
-/// Refuses work whose connection broke in the middle.
-pub fn unavailable() -> Error {
-    Error::retry_after(ErrorCode::Unavailable, 1)
+/// Begins a transaction in which the database refuses every change.
+pub async fn read_only(connection: &mut Connection) -> Result<()> {
+    Ok(diesel_async::AnsiTransactionManager::begin_transaction_sql(&mut **connection, "begin read only")
+        .await?)
+}
+
+/// Ends it.
+pub async fn end_read_only(connection: &mut Connection) -> Result<()> {
+    use diesel_async::TransactionManager;
+    Ok(diesel_async::AnsiTransactionManager::commit_transaction(&mut **connection).await?)
 }

@@ -101,6 +101,7 @@ diesel::table! {
         actor_kind -> Text,
         actor_firm_id -> Nullable<Uuid>,
         actor_id -> Nullable<Uuid>,
+        principal_firm_id -> Nullable<Uuid>,
         principal_id -> Nullable<Uuid>,
         impersonation_id -> Nullable<Uuid>,
         session_id -> Nullable<Uuid>,
@@ -196,6 +197,7 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        address_hash -> Nullable<Bytea>,
     }
 }
 

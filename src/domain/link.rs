@@ -39,9 +39,15 @@ crate::row! {
 }
 
 /// A link that holds now; `INVITE_INVALID` for everything else.
-pub async fn look_up(connection: &mut AsyncPgConnection, token: &Token, purpose: LinkPurpose, now: DateTime<Utc>) -> Result<Link> {
+pub async fn look_up(
+    connection: &mut AsyncPgConnection,
+    token: &Token,
+    purpose: LinkPurpose,
+    now: DateTime<Utc>,
+) -> Result<Link> {
     let find = links::table.filter(links::token_hash.eq(token.hash())).filter(links::purpose.eq(purpose));
-    let find = find.filter(links::consumed_at.is_null()).filter(links::expires_at.gt(now)).select(Link::as_select());
+    let find =
+        find.filter(links::consumed_at.is_null()).filter(links::expires_at.gt(now)).select(Link::as_select());
     find.get_result(connection).await.optional()?.ok_or_else(|| Refusal::new(ErrorCode::InviteInvalid).into())
 }
 

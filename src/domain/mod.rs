@@ -5,10 +5,11 @@
 
 pub mod access;
 pub mod client;
-pub mod defaults;
 pub mod delegation;
+pub mod feed;
 pub mod firm;
 pub mod impersonation;
+pub mod import;
 pub mod link;
 pub mod page;
 pub mod session;

@@ -1,6 +1,6 @@
 //! Pages of a list: which rows are asked for, in which direction, and what came back.
 
-use super::defaults::{PAGE, PAGE_MAX};
+use crate::defaults::{PAGE, PAGE_MAX};
 use crate::error::{Error, ErrorCode, Result};
 
 /// A page that is asked for: so many rows after or before a place.

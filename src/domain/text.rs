@@ -14,14 +14,19 @@ pub fn line(field: &str, text: &str, max: usize) -> Result<String> {
         return Err(Refusal::input(field, format!("This has more than {max} characters.")).into());
     }
     if text.chars().any(breaks_a_line) || text.contains("=?") {
-        return Err(Refusal::input(field, "This has a character that cannot be taken (such as a line break).").into());
+        return Err(Refusal::input(
+            field,
+            "This has a character that cannot be taken (such as a line break).",
+        )
+        .into());
     }
     Ok(text)
 }
 
 /// Control characters, separators, and what turns the direction of text around.
 fn breaks_a_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// An email address: NFKC, its domain in lower-case ASCII (IDNA), so that two ways to write it compare as one.
@@ -31,17 +36,25 @@ pub fn email(field: &str, text: &str) -> Result<String> {
     let (local, domain) = text.rsplit_once('@').ok_or_else(refuse)?;
     let domain = idna::domain_to_ascii_strict(domain).map_err(|_| refuse())?;
     let address = format!("{local}@{domain}");
-    let plain = !local.is_empty() && local.len() <= 64 && !local.contains(['@', '"', '(', ')', '<', '>', ',', ';', ':', '\\', ' ']);
+    let plain = !local.is_empty()
+        && local.len() <= 64
+        && !local.contains(['@', '"', '(', ')', '<', '>', ',', ';', ':', '\\', ' ']);
     if !plain || !domain.contains('.') || address.parse::<lettre::Address>().is_err() {
         return Err(refuse().into());
     }
     Ok(address)
 }
 
+/// What somebody signs in with: an address or a user ID in the form in which it is kept.
+pub fn login(text: &str) -> String {
+    email("username", text).unwrap_or_else(|_| text.trim().nfc().collect())
+}
+
 /// A user ID: 2 to 64 letters, digits, `.`, `_` or `-`.
 pub fn handle(field: &str, text: &str) -> Result<String> {
     let text = line(field, text, 64)?;
-    let fits = text.chars().count() >= 2 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let fits = text.chars().count() >= 2
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
     if !fits {
         return Err(Refusal::input(field, "A user ID has 2 to 64 letters, digits, '.', '_' or '-'.").into());
     }
@@ -53,7 +66,11 @@ pub fn slug(field: &str, text: &str) -> Result<String> {
     let text = line(field, text, 63)?;
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !text.chars().all(inner) || text.starts_with('-') || text.ends_with('-') {
-        return Err(Refusal::input(field, "A short name has 1 to 63 of a-z, 0-9 and '-', and neither begins nor ends with '-'.").into());
+        return Err(Refusal::input(
+            field,
+            "A short name has 1 to 63 of a-z, 0-9 and '-', and neither begins nor ends with '-'.",
+        )
+        .into());
     }
     Ok(text)
 }
@@ -74,7 +91,9 @@ mod tests {
     fn addresses_that_look_different_compare_as_one() {
         assert_eq!(email("email", "Ana@BÜCHER.example").ok().as_deref(), Some("Ana@xn--bcher-kva.example"));
         assert_eq!(email("email", "ａna@example.com").ok().as_deref(), Some("ana@example.com"));
-        for bad in ["", "a", "a@b", "a b@c.de", "a@b.de\r\nBcc: x@y.zz", "\"a\"@b.de", "a@@b.de", "@b.de", "a@.de"] {
+        for bad in
+            ["", "a", "a@b", "a b@c.de", "a@b.de\r\nBcc: x@y.zz", "\"a\"@b.de", "a@@b.de", "@b.de", "a@.de"]
+        {
             assert!(email("email", bad).is_err(), "{bad:?}");
         }
     }

@@ -29,11 +29,17 @@ pub fn key(kind: &str, of: &str) -> Vec<u8> {
 
 /// The key of a person's account at sign-in: the claimed one, whether or not it exists.
 pub fn account(firm_slug: &str, login: &str) -> Vec<u8> {
-    key("account", &format!("{firm_slug}\0{login}"))
+    key("account", &format!("{}\0{}", firm_slug.trim(), login.trim()))
 }
 
 /// Counts one try of each key; `RATE_LIMITED` if one of them has none left in its window, or must wait.
-pub async fn count(connection: &mut AsyncPgConnection, now: DateTime<Utc>, keys: &[Vec<u8>], limit: i32, window: TimeDelta) -> Result<()> {
+pub async fn count(
+    connection: &mut AsyncPgConnection,
+    now: DateTime<Utc>,
+    keys: &[Vec<u8>],
+    limit: i32,
+    window: TimeDelta,
+) -> Result<()> {
     let mut keys = keys.to_vec();
     keys.sort();
     let count = sql::<(Integer, Timestamptz, Nullable<Timestamptz>)>(
@@ -58,7 +64,10 @@ pub async fn count(connection: &mut AsyncPgConnection, now: DateTime<Utc>, keys:
 }
 
 fn wait_until(now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
-    Error::retry_after(ErrorCode::RateLimited, u32::try_from((until - now).num_seconds() + 1).unwrap_or(u32::MAX))
+    Error::retry_after(
+        ErrorCode::RateLimited,
+        u32::try_from((until - now).num_seconds() + 1).unwrap_or(u32::MAX),
+    )
 }
 
 /// Notes that a try failed; the next one waits. Answers how many failed in a row.
@@ -95,7 +104,8 @@ pub async fn forget_account(tx: &mut Tx, firm_slug: &str, logins: [&str; 2]) -> 
 /// Counts what people do without a session, by their network address; `RATE_LIMITED` past the limit of an hour.
 pub async fn public_action(log: &Log, what: &str, address: IpAddr) -> Result<()> {
     let (mut connection, key) = (log.reader().await?, key(what, &address.to_string()));
-    count(&mut connection, log.clock.now(), &[key], log.limits.public_actions_per_hour, TimeDelta::hours(1)).await
+    count(&mut connection, log.clock.now(), &[key], log.limits.public_actions_per_hour, TimeDelta::hours(1))
+        .await
 }
 
 /// Counts a mail that a person causes; `RATE_LIMITED` past the limit of an hour. Undone with the transaction.
@@ -105,7 +115,12 @@ pub async fn mail_of(tx: &mut Tx, actor: UserKey) -> Result<()> {
 }
 
 /// Whether something may be done that is sampled: once in `window` for each key.
-pub async fn first_in(connection: &mut AsyncPgConnection, now: DateTime<Utc>, key: Vec<u8>, window: TimeDelta) -> Result<bool> {
+pub async fn first_in(
+    connection: &mut AsyncPgConnection,
+    now: DateTime<Utc>,
+    key: Vec<u8>,
+    window: TimeDelta,
+) -> Result<bool> {
     match count(connection, now, &[key], 1, window).await {
         Ok(()) => Ok(true),
         Err(error) if error.code() == ErrorCode::RateLimited => Ok(false),

@@ -15,7 +15,7 @@ pub enum Met {
 
 use Met::{Limit, Never, Refused};
 
-/// How many back-office users a principal has at most; kept by `delegations_two_seats`.
+/// How many back-office users a principal has at most, for answers; `delegations_two_seats` is what keeps it.
 pub const SEATS: i16 = 2;
 
 /// Constraint, invariant of the model or none, how it is met.

@@ -47,46 +47,127 @@ pub struct Parties {
     pub delegate: Option<UserKey>,
 }
 
-/// What happened. The names are part of the contract: they never change their meaning.
+/// What happened. The names are part of the contract; [`Event::meaning`] says what each one means.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", content = "payload", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// A firm was registered; its first user is invited.
-    FirmRegistered { firm: Subject, slug: String, #[serde(skip)] user: UserKey },
-    /// A member of staff was invited.
-    UserInvited { user: Subject, handle: String, #[serde(skip)] key: UserKey },
-    /// A person completed their registration.
-    UserRegistered { user: Subject, handle: String, #[serde(skip)] key: UserKey },
-    /// A person asked for a link to set a new password.
-    PasswordResetRequested { user: Subject, #[serde(skip)] key: UserKey, #[serde(skip)] registered: bool },
-    /// A person's password was changed; all their other sessions ended.
-    PasswordChanged { user: Subject, #[serde(skip)] key: UserKey },
-    /// Sign-ins to a person's account keep failing.
-    SignInsRefused { user: Subject, failures: i32, #[serde(skip)] key: UserKey },
-    /// People and clients were imported.
-    FirmImported { people: usize, clients: usize },
-    /// A principal lets someone act for them.
-    DelegationCreated { delegation: Subject, principal: Subject, scope: Vec<Action>, #[serde(skip)] parties: Parties },
-    /// The delegate is known now and can act.
-    DelegationActivated { delegation: Subject, principal: Subject, delegate: Subject, #[serde(skip)] parties: Parties },
-    /// The delegation was taken back.
-    DelegationRevoked { delegation: Subject, principal: Subject, #[serde(skip)] parties: Parties },
-    /// The delegate does not want it.
-    DelegationDeclined { delegation: Subject, principal: Subject, #[serde(skip)] parties: Parties },
-    /// Someone acts for a principal from now on.
-    ImpersonationStarted { impersonation: Subject, principal: Subject, actor: Subject, mode: Mode, reason: Option<String>, #[serde(skip)] parties: Parties },
-    /// Someone goes over from one principal to another.
-    ImpersonationSwitched { impersonation: Subject, principal: Subject, actor: Subject, mode: Mode, reason: Option<String>, #[serde(skip)] parties: Parties },
-    /// Nobody acts for the principal by this impersonation any more.
-    ImpersonationEnded { impersonation: Subject, principal: Subject, actor: Subject, end_reason: &'static str, #[serde(skip)] parties: Parties },
-    /// Something was read or changed in the principal's name.
-    ImpersonatedAction { impersonation: Subject, action: Action, operation: &'static str, #[serde(skip)] parties: Parties },
-    /// A mail left the house.
-    EmailSent { mail: Uuid, template: MailTemplate, #[serde(skip)] sender: Option<UserKey> },
-    /// A mail could not be delivered, and is not tried again.
-    EmailFailed { mail: Uuid, template: MailTemplate, reason: String, #[serde(skip)] sender: Option<UserKey> },
-    /// Someone was refused something. Sampled: one a minute for each session and rule.
-    AccessDenied { code: String, operation: String },
+    FirmRegistered {
+        firm: Subject,
+        slug: String,
+        #[serde(skip)]
+        user: UserKey,
+    },
+    UserInvited {
+        user: Subject,
+        handle: String,
+        #[serde(skip)]
+        key: UserKey,
+    },
+    UserRegistered {
+        user: Subject,
+        handle: String,
+        #[serde(skip)]
+        key: UserKey,
+    },
+    PasswordResetRequested {
+        user: Subject,
+        #[serde(skip)]
+        key: UserKey,
+        #[serde(skip)]
+        registered: bool,
+    },
+    PasswordChanged {
+        user: Subject,
+        #[serde(skip)]
+        key: UserKey,
+    },
+    SignInsRefused {
+        user: Subject,
+        failures: i32,
+        #[serde(skip)]
+        key: UserKey,
+    },
+    FirmImported {
+        people: usize,
+        clients: usize,
+    },
+    DelegationCreated {
+        delegation: Subject,
+        principal: Subject,
+        scope: Vec<Action>,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    DelegationActivated {
+        delegation: Subject,
+        principal: Subject,
+        delegate: Subject,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    DelegationRevoked {
+        delegation: Subject,
+        principal: Subject,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    DelegationDeclined {
+        delegation: Subject,
+        principal: Subject,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    ImpersonationStarted {
+        impersonation: Subject,
+        principal: Subject,
+        actor: Subject,
+        mode: Mode,
+        reason: Option<String>,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    ImpersonationSwitched {
+        impersonation: Subject,
+        principal: Subject,
+        actor: Subject,
+        mode: Mode,
+        reason: Option<String>,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    ImpersonationEnded {
+        impersonation: Subject,
+        principal: Subject,
+        actor: Subject,
+        end_reason: &'static str,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    ImpersonatedAction {
+        impersonation: Subject,
+        action: Action,
+        operation: &'static str,
+        object: Option<Subject>,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    EmailSent {
+        mail: Uuid,
+        template: MailTemplate,
+        #[serde(skip)]
+        sender: Option<UserKey>,
+    },
+    EmailFailed {
+        mail: Uuid,
+        template: MailTemplate,
+        reason: String,
+        #[serde(skip)]
+        sender: Option<UserKey>,
+    },
+    AccessDenied {
+        code: String,
+        operation: String,
+    },
 }
 
 /// A mail that an event causes.
@@ -116,20 +197,31 @@ const AUDITORS: &[Capability] = &[Capability::Auditor];
 impl Event {
     /// Who hears of it; a delegate of another firm hears of it in the log of their own.
     pub fn audience(&self) -> Audience {
-        let of = |users: &[Option<UserKey>], capabilities| Audience { users: users.iter().flatten().copied().collect(), capabilities };
+        let of = |users: &[Option<UserKey>], capabilities| Audience {
+            users: users.iter().flatten().copied().collect(),
+            capabilities,
+        };
         match self {
             Self::FirmRegistered { user, .. } => of(&[Some(*user)], &[]),
-            Self::UserInvited { key, .. } | Self::UserRegistered { key, .. } => of(&[Some(*key)], SETUP_ADMINS),
-            Self::PasswordResetRequested { key, .. } | Self::PasswordChanged { key, .. } | Self::SignInsRefused { key, .. } => of(&[Some(*key)], &[]),
+            Self::UserInvited { key, .. } | Self::UserRegistered { key, .. } => {
+                of(&[Some(*key)], SETUP_ADMINS)
+            }
+            Self::PasswordResetRequested { key, .. }
+            | Self::PasswordChanged { key, .. }
+            | Self::SignInsRefused { key, .. } => of(&[Some(*key)], &[]),
             Self::FirmImported { .. } => of(&[], SETUP_ADMINS),
             Self::DelegationCreated { parties, .. }
             | Self::DelegationActivated { parties, .. }
             | Self::DelegationRevoked { parties, .. }
-            | Self::DelegationDeclined { parties, .. } => of(&[Some(parties.principal), parties.delegate], &[]),
+            | Self::DelegationDeclined { parties, .. } => {
+                of(&[Some(parties.principal), parties.delegate], &[])
+            }
             Self::ImpersonationStarted { parties, .. }
             | Self::ImpersonationSwitched { parties, .. }
             | Self::ImpersonationEnded { parties, .. }
-            | Self::ImpersonatedAction { parties, .. } => of(&[Some(parties.principal), parties.delegate], AUDITORS),
+            | Self::ImpersonatedAction { parties, .. } => {
+                of(&[Some(parties.principal), parties.delegate], AUDITORS)
+            }
             Self::EmailSent { sender, .. } | Self::EmailFailed { sender, .. } => of(&[*sender], SETUP_ADMINS),
             Self::AccessDenied { .. } => of(&[], AUDITORS),
         }
@@ -138,14 +230,19 @@ impl Event {
     /// The mail that it causes.
     pub fn mail(&self) -> Option<Mail> {
         let (template, recipient) = match self {
-            Self::FirmRegistered { user: key, .. } | Self::UserInvited { key, .. } => (MailTemplate::StaffInvited, Recipient::User(key.id)),
+            Self::FirmRegistered { user: key, .. } | Self::UserInvited { key, .. } => {
+                (MailTemplate::StaffInvited, Recipient::User(key.id))
+            }
             Self::PasswordResetRequested { key, registered, .. } => {
-                let template = if *registered { MailTemplate::PasswordReset } else { MailTemplate::StaffInvited };
+                let template =
+                    if *registered { MailTemplate::PasswordReset } else { MailTemplate::StaffInvited };
                 (template, Recipient::User(key.id))
             }
             Self::PasswordChanged { key, .. } => (MailTemplate::PasswordChanged, Recipient::User(key.id)),
             Self::SignInsRefused { key, .. } => (MailTemplate::SignInsRefused, Recipient::User(key.id)),
-            Self::DelegationCreated { delegation, .. } => (MailTemplate::DelegationGranted, Recipient::DelegateOf(delegation.1)),
+            Self::DelegationCreated { delegation, .. } => {
+                (MailTemplate::DelegationGranted, Recipient::DelegateOf(delegation.1))
+            }
             _ => return None,
         };
         Some(Mail { template, recipient })
@@ -167,9 +264,45 @@ impl Event {
             | Self::DelegationDeclined { delegation, principal, .. } => vec![delegation.1, principal.1],
             Self::ImpersonationStarted { impersonation, principal, actor, .. }
             | Self::ImpersonationSwitched { impersonation, principal, actor, .. }
-            | Self::ImpersonationEnded { impersonation, principal, actor, .. } => vec![impersonation.1, principal.1, actor.1],
-            Self::ImpersonatedAction { impersonation, .. } => vec![impersonation.1],
+            | Self::ImpersonationEnded { impersonation, principal, actor, .. } => {
+                vec![impersonation.1, principal.1, actor.1]
+            }
+            Self::ImpersonatedAction { impersonation, object, .. } => {
+                std::iter::once(impersonation.1).chain(object.map(|object| object.1)).collect()
+            }
             Self::EmailSent { mail, .. } | Self::EmailFailed { mail, .. } => vec![*mail],
+        }
+    }
+}
+
+impl Event {
+    /// When it happens, in a sentence; a new event does not compile without one, and the catalogue has it.
+    pub fn meaning(&self) -> &'static str {
+        match self {
+            Self::FirmRegistered { .. } => "A firm was registered; its first user is invited.",
+            Self::UserInvited { .. } => "A member of staff was invited.",
+            Self::UserRegistered { .. } => "A person completed their registration.",
+            Self::PasswordResetRequested { .. } => "A person asked for a link to set a new password.",
+            Self::PasswordChanged { .. } => "A person's password was changed; their other sessions ended.",
+            Self::SignInsRefused { .. } => "Sign-ins to a person's account keep failing.",
+            Self::FirmImported { .. } => "People and clients were imported.",
+            Self::DelegationCreated { .. } => "A principal lets someone act for them.",
+            Self::DelegationActivated { .. } => "The delegate is known now and can act.",
+            Self::DelegationRevoked { .. } => "The delegation was taken back.",
+            Self::DelegationDeclined { .. } => "The delegate does not want it.",
+            Self::ImpersonationStarted { .. } => "Someone acts for a principal from now on.",
+            Self::ImpersonationSwitched { .. } => "Someone went over from one principal to this one.",
+            Self::ImpersonationEnded { .. } => {
+                "Nobody acts for the principal by this impersonation any more."
+            }
+            Self::ImpersonatedAction { .. } => {
+                "Something was read or changed in the principal's name; reading the same is noted once in ten minutes."
+            }
+            Self::EmailSent { .. } => "A mail left the house.",
+            Self::EmailFailed { .. } => "A mail could not be delivered and is not tried again.",
+            Self::AccessDenied { .. } => {
+                "Someone was refused something; noted once a minute for each session and code."
+            }
         }
     }
 }

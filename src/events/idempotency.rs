@@ -29,22 +29,27 @@ pub struct Key {
 
 /// What the first success answered, if there was one with the same body.
 pub async fn recall<T: DeserializeOwned>(tx: &mut Tx, key: &Key) -> Result<Option<T>> {
-    let lock = secret::hash(format!("{}/{}/{}", key.user.id, key.key, key.field).as_bytes());
+    let lock = secret::hash(format!("{}/{}", key.user.id, key.key).as_bytes());
     let lock = i64::from_be_bytes(lock.first_chunk().copied().unwrap_or_default());
-    let free: bool = sql::<Bool>("select pg_try_advisory_xact_lock(?)").bind(lock).get_result(tx.sql()).await?;
+    let free: bool =
+        sql::<Bool>("select pg_try_advisory_xact_lock(?)").bind(lock).get_result(tx.sql()).await?;
     if !free {
         return Err(Error::stop(ErrorCode::IdempotencyInProgress));
     }
+    // Another body is a conflict whichever field of it the record is of.
     let find = sql::<(Binary, Jsonb)>(
         "select body_hash, payload from idempotency_records
-         where firm_id = ? and user_id = ? and key = ? and field = ? and created_at > ?",
+         where firm_id = ? and user_id = ? and key = ? and created_at > ? and (field = ? or body_hash <> ?)
+         order by body_hash = ? limit 1",
     );
-    let find = find.bind(key.user.firm).bind(key.user.id).bind(key.key.clone()).bind(key.field.clone());
-    let oldest = tx.now - REMEMBERED;
-    let found: Option<(Vec<u8>, serde_json::Value)> = find.bind(oldest).get_result(tx.sql()).await.optional()?;
+    let find = find.bind(key.user.firm).bind(key.user.id).bind(key.key.clone()).bind(tx.now - REMEMBERED);
+    let find = find.bind(key.field.clone()).bind(key.body_hash.clone()).bind(key.body_hash.clone());
+    let found: Option<(Vec<u8>, serde_json::Value)> = find.get_result(tx.sql()).await.optional()?;
     match found {
         None => Ok(None),
-        Some((body_hash, _)) if body_hash != key.body_hash => Err(Error::stop(ErrorCode::IdempotencyConflict)),
+        Some((body_hash, _)) if body_hash != key.body_hash => {
+            Err(Error::stop(ErrorCode::IdempotencyConflict))
+        }
         Some((_, payload)) => serde_json::from_value(payload).map(Some).map_err(Error::internal),
     }
 }
@@ -59,7 +64,8 @@ pub async fn remember<T: Serialize>(tx: &mut Tx, key: Key, payload: &T) -> Resul
          on conflict on constraint idempotency_records_pkey do update
          set body_hash = excluded.body_hash, payload = excluded.payload, created_at = excluded.created_at",
     );
-    let insert = insert.bind(key.user.firm).bind(key.user.id).bind(key.key).bind(key.field).bind(key.body_hash);
+    let insert =
+        insert.bind(key.user.firm).bind(key.user.id).bind(key.key).bind(key.field).bind(key.body_hash);
     insert.bind(payload).bind(now).execute(tx.sql()).await?;
     Ok(())
 }

@@ -30,7 +30,7 @@ pub struct Log {
 #[derive(Clone, Copy, Debug)]
 pub enum Author {
     /// A user, perhaps acting for a principal, in a session or (registering) without one.
-    User { actor: UserKey, principal: Option<Uuid>, impersonation: Option<Uuid>, session: Option<Uuid> },
+    User { actor: UserKey, principal: Option<UserKey>, impersonation: Option<Uuid>, session: Option<Uuid> },
     /// Whoever runs the program, at its command line.
     Operator,
     /// The program itself.
@@ -49,7 +49,7 @@ impl From<&Caller> for Author {
         let acting = caller.acting();
         Self::User {
             actor: caller.actor,
-            principal: acting.map(|acting| acting.principal.id),
+            principal: acting.map(|acting| acting.principal),
             impersonation: acting.map(|acting| acting.impersonation),
             session: Some(caller.session),
         }
@@ -65,7 +65,7 @@ pub struct Tx {
     pub author: Author,
     pub limits: Arc<Limits>,
     hub: Hub,
-    recorded: Vec<(Uuid, Event)>,
+    recorded: Vec<(Uuid, Author, Event)>,
 }
 
 impl Log {
@@ -83,7 +83,11 @@ impl Log {
     }
 
     /// Runs `work` in a transaction of its own; commits if it succeeds.
-    pub async fn transact<T>(&self, author: Author, work: impl AsyncFnOnce(&mut Tx) -> Result<T>) -> Result<T> {
+    pub async fn transact<T>(
+        &self,
+        author: Author,
+        work: impl AsyncFnOnce(&mut Tx) -> Result<T>,
+    ) -> Result<T> {
         let mut tx = self.begin(author).await?;
         match work(&mut tx).await {
             Ok(value) => {
@@ -109,9 +113,9 @@ impl Tx {
         id::new(self.now)
     }
 
-    /// Records what happened in `firm`; written by the commit.
+    /// Records what happened in `firm`, in the name of the present author; written by the commit.
     pub fn record(&mut self, firm: Uuid, event: Event) {
-        self.recorded.push((firm, event));
+        self.recorded.push((firm, self.author, event));
     }
 
     /// Writes the events and commits. Nothing happens between the lock on the head row and the commit.
@@ -139,10 +143,10 @@ impl Tx {
 
     fn batches(&mut self) -> Result<BTreeMap<Uuid, Vec<Value>>> {
         let mut batches = BTreeMap::<Uuid, Vec<Value>>::new();
-        for (firm, event) in std::mem::take(&mut self.recorded) {
+        for (firm, author, event) in std::mem::take(&mut self.recorded) {
             let id = self.new_id();
             let audience = event.audience();
-            let base = self.row(id, &event)?;
+            let base = self.row(id, author, &event)?;
             batches.entry(firm).or_default().push(local(&base, firm, &audience, self.mails(&event)));
             for other in other_firms(firm, &audience.users) {
                 let abroad = Audience { users: audience.users.clone(), capabilities: &[] };
@@ -153,20 +157,21 @@ impl Tx {
     }
 
     /// The columns that do not depend on the log it is written to.
-    fn row(&self, id: Uuid, event: &Event) -> Result<Value> {
+    fn row(&self, id: Uuid, author: Author, event: &Event) -> Result<Value> {
         let mut row = serde_json::to_value(event).map_err(Error::internal)?;
         row["id"] = json!(id);
         row["occurred_at"] = json!(self.now);
         row["subjects"] = json!(event.subjects());
-        row["actor_kind"] = json!(match self.author {
+        row["actor_kind"] = json!(match author {
             Author::User { .. } => "USER",
             Author::Operator => "OPERATOR",
             Author::System => "SYSTEM",
         });
-        if let Author::User { actor, principal, impersonation, session } = self.author {
+        if let Author::User { actor, principal, impersonation, session } = author {
             row["actor_firm_id"] = json!(actor.firm);
             row["actor_id"] = json!(actor.id);
-            row["principal_id"] = json!(principal);
+            row["principal_firm_id"] = json!(principal.map(|user| user.firm));
+            row["principal_id"] = json!(principal.map(|user| user.id));
             row["impersonation_id"] = json!(impersonation);
             row["session_id"] = json!(session);
         }

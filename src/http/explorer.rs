@@ -38,10 +38,7 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
     let known = headers.get(header::IF_NONE_MATCH);
     let known = known.and_then(|value| value.to_str().ok()).unwrap_or("");
     if known.split(',').any(|tag| tag.trim() == etag) {
-        let kept = [
-            (header::ETAG, etag),
-            (header::CACHE_CONTROL, CACHE.to_owned()),
-        ];
+        let kept = [(header::ETAG, etag), (header::CACHE_CONTROL, CACHE.to_owned())];
         return (StatusCode::NOT_MODIFIED, kept).into_response();
     }
     answer(&name, file)

@@ -42,16 +42,20 @@ pub struct Place {
 }
 
 /// A page of the clients that the caller reaches, by name.
-pub async fn page(connection: &mut AsyncPgConnection, caller: &Caller, page: &Page<Place>) -> Result<Slice<Client>> {
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    caller: &Caller,
+    page: &Page<Place>,
+) -> Result<Slice<Client>> {
     static FORWARD: LazyLock<[String; 2]> = LazyLock::new(|| page_text("asc", ">"));
     static BACKWARD: LazyLock<[String; 2]> = LazyLock::new(|| page_text("desc", "<"));
     let [whole, from] = if page.backward { &*BACKWARD } else { &*FORWARD };
     let subject = super::subject(caller);
     let query = match &page.from {
         None => paths(sql(whole), subject, |query| query.bind(page.fetch())),
-        Some(place) => {
-            paths(sql(from), subject, |query| query.bind(place.name.clone()).bind(place.id).bind(page.fetch()))
-        }
+        Some(place) => paths(sql(from), subject, |query| {
+            query.bind(place.name.clone()).bind(place.id).bind(page.fetch())
+        }),
     };
     Ok(page.of(load(connection, query.bind(page.fetch())).await?))
 }
@@ -80,7 +84,11 @@ pub async fn find(connection: &mut AsyncPgConnection, caller: &Caller, id: Uuid)
 }
 
 /// Binds the subject to each branch, and after it what narrows the branch.
-fn paths<ST>(mut query: Statement<ST>, subject: UserKey, narrow: impl Fn(Statement<ST>) -> Statement<ST>) -> Statement<ST> {
+fn paths<ST>(
+    mut query: Statement<ST>,
+    subject: UserKey,
+    narrow: impl Fn(Statement<ST>) -> Statement<ST>,
+) -> Statement<ST> {
     for _ in 0..2 {
         query = narrow(query.bind(subject.firm).bind(subject.id));
     }
@@ -89,6 +97,7 @@ fn paths<ST>(mut query: Statement<ST>, subject: UserKey, narrow: impl Fn(Stateme
 
 async fn load(connection: &mut AsyncPgConnection, query: Statement<WithAdvisers>) -> Result<Vec<Client>> {
     let rows: Vec<(ClientRow, Option<User>, Option<User>)> = query.load(connection).await?;
-    let client = |(row, primary_adviser, secondary_adviser)| Client { row, primary_adviser, secondary_adviser };
+    let client =
+        |(row, primary_adviser, secondary_adviser)| Client { row, primary_adviser, secondary_adviser };
     Ok(rows.into_iter().map(client).collect())
 }

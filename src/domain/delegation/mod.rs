@@ -6,8 +6,8 @@
 
 mod store;
 
-pub use store::{Delegation, DelegationRow, State, find, of_delegate, of_principal, suppress, waiting_email};
 pub(super) use store::find_locked;
+pub use store::{Delegation, DelegationRow, State, find, of_delegate, of_principal, suppress, waiting_email};
 
 use super::user::{self, Status, User};
 use super::{text, throttle};
@@ -50,28 +50,47 @@ pub struct NewDelegation {
 pub async fn add(tx: &mut Tx, caller: &Caller, new: NewDelegation) -> Result<Delegation> {
     let permit = caller.permit(ManageOwnDelegations)?;
     let email = text::email("email", &new.email)?;
-    let scope = Action::ALL.iter().copied().filter(|action| *action == Action::View || new.scope.contains(action)).collect();
-    let principal = user::find(tx.sql(), permit.subject()).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
+    let scope = Action::ALL
+        .iter()
+        .copied()
+        .filter(|action| *action == Action::View || new.scope.contains(action))
+        .collect();
+    let principal =
+        user::find(tx.sql(), permit.subject()).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
     let delegate = known_delegate(tx, &principal, &email, new.handle.as_deref()).await?;
-    let row = store::insert(tx, &permit, email, delegate.as_ref(), scope).await?.ok_or_else(|| limit_reached(i32::from(SEATS)))?;
+    let row = store::insert(tx, &permit, email, delegate.as_ref(), scope)
+        .await?
+        .ok_or_else(|| limit_reached(i32::from(SEATS)))?;
     throttle::mail_of(tx, caller.actor).await?;
     let delegation = Delegation { row, principal, delegate };
-    tx.record(delegation.row.firm_id, Event::DelegationCreated {
-        delegation: delegation.subject(),
-        principal: Subject::user(delegation.principal.key()),
-        scope: delegation.row.actions.clone(),
-        parties: delegation.parties(),
-    });
+    tx.record(
+        delegation.row.firm_id,
+        Event::DelegationCreated {
+            delegation: delegation.subject(),
+            principal: Subject::user(delegation.principal.key()),
+            scope: delegation.row.actions.clone(),
+            parties: delegation.parties(),
+        },
+    );
     Ok(delegation)
 }
 
 /// Who of the principal's own firm is meant. Outside of it nobody is looked for: the answer shall not tell.
-async fn known_delegate(tx: &mut Tx, principal: &User, email: &str, handle: Option<&str>) -> Result<Option<User>> {
+async fn known_delegate(
+    tx: &mut Tx,
+    principal: &User,
+    email: &str,
+    handle: Option<&str>,
+) -> Result<Option<User>> {
     let mut found = user::of_email(tx.sql(), principal.firm_id, email).await?;
     if let Some(handle) = handle {
         found.retain(|user| user.handle.to_lowercase() == handle.trim().to_lowercase());
         if found.is_empty() {
-            return Err(Refusal::input("handle", "Nobody of your firm has both this user ID and this address.").into());
+            return Err(Refusal::input(
+                "handle",
+                "Nobody of your firm has both this user ID and this address.",
+            )
+            .into());
         }
     }
     let mut active: Vec<_> = found.iter().filter(|user| user.is_active()).cloned().collect();
@@ -82,7 +101,11 @@ async fn known_delegate(tx: &mut Tx, principal: &User, email: &str, handle: Opti
         (1, _) => Ok(active.pop()),
         _ => {
             let handles = active.into_iter().map(|user| user.handle).collect();
-            Err(Refusal { detail: Detail::Handles(handles), ..Refusal::new(ErrorCode::AmbiguousEmail).at("handle") }.into())
+            Err(Refusal {
+                detail: Detail::Handles(handles),
+                ..Refusal::new(ErrorCode::AmbiguousEmail).at("handle")
+            }
+            .into())
         }
     }
 }
@@ -93,7 +116,8 @@ pub(super) async fn end(tx: &mut Tx, mut delegation: Delegation, how: State) -> 
         return Err(Refusal::new(ErrorCode::DelegationNotActive).at("delegationId").into());
     }
     delegation.row = store::end(tx, &delegation.row, how).await?;
-    let (subject, principal, parties) = (delegation.subject(), Subject::user(delegation.principal.key()), delegation.parties());
+    let (subject, principal, parties) =
+        (delegation.subject(), Subject::user(delegation.principal.key()), delegation.parties());
     let event = match how {
         State::Declined => Event::DelegationDeclined { delegation: subject, principal, parties },
         _ => Event::DelegationRevoked { delegation: subject, principal, parties },
@@ -108,12 +132,15 @@ pub async fn activate_waiting(tx: &mut Tx, user: &User) -> Result<usize> {
     let activated = store::activate_waiting(tx, user).await?;
     for row in &activated {
         let principal = UserKey { firm: row.firm_id, id: row.principal_id };
-        tx.record(row.firm_id, Event::DelegationActivated {
-            delegation: Subject(NodeType::Delegation, row.id),
-            principal: Subject::user(principal),
-            delegate: Subject::user(user.key()),
-            parties: Parties { principal, delegate: Some(user.key()) },
-        });
+        tx.record(
+            row.firm_id,
+            Event::DelegationActivated {
+                delegation: Subject(NodeType::Delegation, row.id),
+                principal: Subject::user(principal),
+                delegate: Subject::user(user.key()),
+                parties: Parties { principal, delegate: Some(user.key()) },
+            },
+        );
     }
     Ok(activated.len())
 }
@@ -122,14 +149,21 @@ pub async fn activate_waiting(tx: &mut Tx, user: &User) -> Result<usize> {
 pub async fn usable(tx: &mut Tx, actor: UserKey, id: Uuid) -> Result<Delegation> {
     let found = store::of_delegate_locked(tx, actor, id).await?;
     let delegation = found.ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("delegationId"))?;
-    if !delegation.row.holds_at(tx.now) || !delegation.principal.is_active() || !can_be_principal(delegation.principal.kind) {
+    if !delegation.row.holds_at(tx.now)
+        || !delegation.principal.is_active()
+        || !can_be_principal(delegation.principal.kind)
+    {
         return Err(Refusal::new(ErrorCode::DelegationNotActive).at("delegationId").into());
     }
     Ok(delegation)
 }
 
 /// A delegation that the caller is one of the two sides of.
-pub async fn visible(connection: &mut diesel_async::AsyncPgConnection, caller: &Caller, id: Uuid) -> Result<Option<Delegation>> {
+pub async fn visible(
+    connection: &mut diesel_async::AsyncPgConnection,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<Option<Delegation>> {
     let found = find(connection, id).await?;
     let side = |delegation: &Delegation| {
         let principal = delegation.principal.key() == caller.actor && caller.acting().is_none();

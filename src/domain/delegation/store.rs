@@ -55,7 +55,9 @@ crate::row! {
 impl DelegationRow {
     /// Whether the delegate can act by it at that moment.
     pub fn holds_at(&self, now: DateTime<Utc>) -> bool {
-        self.state == State::Active && self.valid_from <= now && self.valid_until.is_none_or(|until| now < until)
+        self.state == State::Active
+            && self.valid_from <= now
+            && self.valid_until.is_none_or(|until| now < until)
     }
 }
 
@@ -100,11 +102,15 @@ pub async fn of_principal(connection: &mut AsyncPgConnection, principal: UserKey
 }
 
 /// The delegations by which someone can act now, by the principals' names.
-pub async fn of_delegate(connection: &mut AsyncPgConnection, delegate: UserKey, now: DateTime<Utc>) -> Result<Vec<Delegation>> {
+pub async fn of_delegate(
+    connection: &mut AsyncPgConnection,
+    delegate: UserKey,
+    now: DateTime<Utc>,
+) -> Result<Vec<Delegation>> {
     let query = with_sides!(
         "d.delegate_firm_id = ? and d.delegate_id = ? and d.ended_at is null and d.state = 'ACTIVE'
          and d.valid_from <= ? and (d.valid_until is null or d.valid_until > ?)
-         and p.status = 'ACTIVE' and p.can_login order by p.display_name, d.id limit 1000"
+         and p.status = 'ACTIVE' and p.can_login and p.kind in ('ADVISER', 'ASSISTANT') order by p.display_name, d.id limit 1000"
     );
     load(connection, query.bind(delegate.firm).bind(delegate.id).bind(now).bind(now)).await
 }
@@ -121,7 +127,11 @@ pub async fn find_locked(tx: &mut Tx, firm: Uuid, id: Uuid) -> Result<Option<Del
 }
 
 /// A delegation to the delegate, locked against being changed.
-pub(super) async fn of_delegate_locked(tx: &mut Tx, delegate: UserKey, id: Uuid) -> Result<Option<Delegation>> {
+pub(super) async fn of_delegate_locked(
+    tx: &mut Tx,
+    delegate: UserKey,
+    id: Uuid,
+) -> Result<Option<Delegation>> {
     let query = with_sides!("d.delegate_firm_id = ? and d.delegate_id = ? and d.id = ? for share of d");
     Ok(load(tx.sql(), query.bind(delegate.firm).bind(delegate.id).bind(id)).await?.pop())
 }
@@ -149,8 +159,16 @@ pub(super) async fn insert(
     let state = if delegate.is_some() { State::Active } else { State::Pending };
     let scope: Vec<String> = scope.into_iter().map(|action| action.as_str().to_owned()).collect();
     for seat in 1..=SEATS {
-        let insert = sql::<SqlOf<DelegationRow>>(&INSERT).bind(principal.firm).bind(id).bind(principal.id).bind(email.clone());
-        let insert = insert.bind(delegate.map(|user| user.firm_id)).bind(delegate.map(|user| user.id)).bind(seat).bind(scope.clone());
+        let insert = sql::<SqlOf<DelegationRow>>(&INSERT)
+            .bind(principal.firm)
+            .bind(id)
+            .bind(principal.id)
+            .bind(email.clone());
+        let insert = insert
+            .bind(delegate.map(|user| user.firm_id))
+            .bind(delegate.map(|user| user.id))
+            .bind(seat)
+            .bind(scope.clone());
         let insert = insert.bind(now).bind(state.as_str()).bind(now).bind(delegate.map(|_| now));
         if let Some(row) = insert.get_result(tx.sql()).await.optional()? {
             return Ok(Some(row));
@@ -163,7 +181,11 @@ pub(super) async fn insert(
 pub(super) async fn end(tx: &mut Tx, row: &DelegationRow, how: State) -> Result<DelegationRow> {
     let now = tx.now;
     let update = diesel::update(delegations::table.find((row.firm_id, row.id)));
-    let update = update.set((delegations::state.eq(how), delegations::ended_at.eq(now), delegations::version.eq(delegations::version + 1)));
+    let update = update.set((
+        delegations::state.eq(how),
+        delegations::ended_at.eq(now),
+        delegations::version.eq(delegations::version + 1),
+    ));
     Ok(update.returning(DelegationRow::as_returning()).get_result(tx.sql()).await?)
 }
 
@@ -187,7 +209,11 @@ pub(super) async fn activate_waiting(tx: &mut Tx, user: &User) -> Result<Vec<Del
 }
 
 /// The address of a delegation that waits for its owner to register, by a principal who may still grant it.
-pub async fn waiting_email(connection: &mut AsyncPgConnection, firm: Uuid, id: Uuid) -> Result<Option<String>> {
+pub async fn waiting_email(
+    connection: &mut AsyncPgConnection,
+    firm: Uuid,
+    id: Uuid,
+) -> Result<Option<String>> {
     let find = sql::<Text>(
         "select d.email from delegations d join users p on p.firm_id = d.firm_id and p.id = d.principal_id
          where d.firm_id = ? and d.id = ? and d.state = 'PENDING' and p.status = 'ACTIVE' and p.kind in ('ADVISER', 'ASSISTANT')",
@@ -198,7 +224,9 @@ pub async fn waiting_email(connection: &mut AsyncPgConnection, firm: Uuid, id: U
 /// Sends no more mails from the firm to an address.
 pub async fn suppress(tx: &mut Tx, firm: Uuid, email: &str) -> Result<()> {
     let (hash, now) = (secret::hash(email.to_lowercase().as_bytes()), tx.now);
-    let insert = sql::<Bool>("insert into mail_suppressions (firm_id, address_hash, created_at) values (?, ?, ?) on conflict do nothing");
+    let insert = sql::<Bool>(
+        "insert into mail_suppressions (firm_id, address_hash, created_at) values (?, ?, ?) on conflict do nothing",
+    );
     insert.bind(firm).bind(hash).bind(now).execute(tx.sql()).await?;
     Ok(())
 }

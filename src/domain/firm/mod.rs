@@ -4,11 +4,11 @@ mod store;
 
 pub use store::{Firm, by_slug, find_many, slug_of};
 
-use super::user::{self, Invitation, User};
 use super::text;
+use super::user::{self, Invitation, User};
 use crate::caller::{Capability, Kind};
 use crate::error::{Error, ErrorCode, Refusal, Result};
-use crate::events::{Author, Event, Subject, Tx};
+use crate::events::{Event, Subject, Tx};
 use crate::id::NodeType;
 
 /// A firm to be, and the person who sets it up.
@@ -33,8 +33,12 @@ pub async fn register(tx: &mut Tx, new: NewFirm) -> Result<(Firm, User)> {
 pub async fn create(tx: &mut Tx, new: NewFirm, password_hash: Option<String>) -> Result<(Firm, User)> {
     let slug = text::slug("slug", &new.slug)?;
     let name = text::line("name", &new.name, 200)?;
-    let zone: chrono_tz::Tz = new.time_zone.parse().map_err(|_| Refusal::input("timeZone", "This is not a time zone such as Europe/Berlin."))?;
-    let firm = store::insert(tx, slug, name, zone.name().to_owned()).await.map_err(|error| error.at("slug"))?;
+    let zone: chrono_tz::Tz = new
+        .time_zone
+        .parse()
+        .map_err(|_| Refusal::input("timeZone", "This is not a time zone such as Europe/Berlin."))?;
+    let firm =
+        store::insert(tx, slug, name, zone.name().to_owned()).await.map_err(|error| error.at("slug"))?;
     let admin = Invitation {
         handle: new.handle,
         email: new.email,
@@ -46,11 +50,12 @@ pub async fn create(tx: &mut Tx, new: NewFirm, password_hash: Option<String>) ->
     let invited = password_hash.is_none();
     let vouched = password_hash.map(|password_hash| user::Vouched { password_hash });
     let user = user::insert(tx, firm.id, admin.draft()?, vouched).await?;
-    if !matches!(tx.author, Author::Operator) {
-        tx.author = Author::person(user.key());
-    }
     if invited {
-        let event = Event::FirmRegistered { firm: Subject(NodeType::Firm, firm.id), slug: firm.slug.clone(), user: user.key() };
+        let event = Event::FirmRegistered {
+            firm: Subject(NodeType::Firm, firm.id),
+            slug: firm.slug.clone(),
+            user: user.key(),
+        };
         tx.record(firm.id, event);
     } else {
         tx.record(firm.id, user::registered(&user));

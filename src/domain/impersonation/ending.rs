@@ -13,8 +13,10 @@ use uuid::Uuid;
 pub async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Delegation> {
     let me = caller.subject();
     let delegation = delegation::find_locked(tx, me.firm, id).await?;
-    let mine = |delegation: &Delegation| delegation.principal.key() == me || caller.has(Capability::SetupAdmin);
-    let delegation = delegation.filter(mine).ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("delegationId"))?;
+    let mine =
+        |delegation: &Delegation| delegation.principal.key() == me || caller.has(Capability::SetupAdmin);
+    let delegation =
+        delegation.filter(mine).ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("delegationId"))?;
     end(tx, delegation, State::Revoked).await
 }
 

@@ -96,7 +96,11 @@ pub(super) async fn insert(
 }
 
 /// The impersonation that a session is in, locked, with its delegation.
-pub(super) async fn of_session_locked(tx: &mut Tx, actor: UserKey, session: Uuid) -> Result<Option<(Impersonation, DelegationRow)>> {
+pub(super) async fn of_session_locked(
+    tx: &mut Tx,
+    actor: UserKey,
+    session: Uuid,
+) -> Result<Option<(Impersonation, DelegationRow)>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select {}, {}, {}, {} from impersonations i
@@ -112,12 +116,17 @@ pub(super) async fn of_session_locked(tx: &mut Tx, actor: UserKey, session: Uuid
     });
     type Row = (SqlOf<ImpersonationRow>, SqlOf<DelegationRow>, SqlOf<User>, SqlOf<User>);
     let find = sql::<Row>(&FIND).bind(actor.firm).bind(session);
-    let found: Option<(ImpersonationRow, DelegationRow, User, User)> = find.get_result(tx.sql()).await.optional()?;
+    let found: Option<(ImpersonationRow, DelegationRow, User, User)> =
+        find.get_result(tx.sql()).await.optional()?;
     Ok(found.map(|(row, delegation, principal, actor)| (Impersonation { row, principal, actor }, delegation)))
 }
 
 /// Notes that the actor has left it; one that still runs ends for this reason.
-pub(super) async fn leave(tx: &mut Tx, row: &ImpersonationRow, reason: super::EndReason) -> Result<ImpersonationRow> {
+pub(super) async fn leave(
+    tx: &mut Tx,
+    row: &ImpersonationRow,
+    reason: super::EndReason,
+) -> Result<ImpersonationRow> {
     let (now, ended_at) = (tx.now, row.ended_at.unwrap_or(tx.now));
     let update = diesel::update(impersonations::table.find((row.firm_id, row.id)));
     let update = update.set((
@@ -129,18 +138,26 @@ pub(super) async fn leave(tx: &mut Tx, row: &ImpersonationRow, reason: super::En
 }
 
 /// Ends what runs by a delegation; the actors have not taken note of it yet.
-pub(super) async fn end_of_delegation(tx: &mut Tx, delegation: &DelegationRow) -> Result<Vec<ImpersonationRow>> {
+pub(super) async fn end_of_delegation(
+    tx: &mut Tx,
+    delegation: &DelegationRow,
+) -> Result<Vec<ImpersonationRow>> {
     let now = tx.now;
     let running = impersonations::table
         .filter(impersonations::firm_id.eq(delegation.firm_id))
         .filter(impersonations::delegation_id.eq(delegation.id))
         .filter(impersonations::ended_at.is_null());
-    let update = diesel::update(running).set((impersonations::ended_at.eq(now), impersonations::end_reason.eq(EndReason::Revoked)));
+    let update = diesel::update(running)
+        .set((impersonations::ended_at.eq(now), impersonations::end_reason.eq(EndReason::Revoked)));
     Ok(update.returning(ImpersonationRow::as_returning()).get_results(tx.sql()).await?)
 }
 
 /// Ends and leaves what is left in sessions that are over; answers those that still ran.
-pub(super) async fn end_in_sessions(tx: &mut Tx, actor: UserKey, sessions: Vec<Uuid>) -> Result<Vec<ImpersonationRow>> {
+pub(super) async fn end_in_sessions(
+    tx: &mut Tx,
+    actor: UserKey,
+    sessions: Vec<Uuid>,
+) -> Result<Vec<ImpersonationRow>> {
     let now = tx.now;
     let in_sessions = impersonations::table
         .filter(impersonations::actor_firm_id.eq(actor.firm))

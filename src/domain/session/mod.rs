@@ -2,4 +2,6 @@
 
 mod store;
 
-pub use store::{EndReason, Session, end_all, end_one, insert, knows_device, lock, remember_device, renew, touch};
+pub use store::{
+    EndReason, Session, end_all, end_one, insert, knows_device, lock, remember_device, renew, touch,
+};

@@ -3,7 +3,7 @@
 use crate::caller::UserKey;
 use crate::db::schema::{devices, sessions};
 use crate::db::statement::sql;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::events::Tx;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -54,17 +54,17 @@ pub async fn insert(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>, lasts: Time
     Ok(insert.returning(Session::as_returning()).get_result(tx.sql()).await?)
 }
 
-/// Notes that a session, and the impersonation in it, are in use.
+/// Notes that a session, and the impersonation in it, are in use; locks them in this order, as everybody does.
 pub async fn touch(connection: &mut AsyncPgConnection, session: &Session, now: DateTime<Utc>) -> Result<()> {
     let update = sql::<()>(
         "with touched as (
            update sessions set last_seen_at = ? where firm_id = ? and id = ? and last_seen_at < ? and ended_at is null
+           returning firm_id, id, last_seen_at
          )
-         update impersonations set last_seen_at = ?
-         where actor_firm_id = ? and session_id = ? and left_at is null and ended_at is null",
+         update impersonations i set last_seen_at = t.last_seen_at from touched t
+         where i.actor_firm_id = t.firm_id and i.session_id = t.id and i.left_at is null and i.ended_at is null",
     );
-    let update = update.bind(now).bind(session.firm_id).bind(session.id).bind(now);
-    update.bind(now).bind(session.firm_id).bind(session.id).execute(connection).await?;
+    update.bind(now).bind(session.firm_id).bind(session.id).bind(now).execute(connection).await?;
     Ok(())
 }
 
@@ -89,11 +89,11 @@ pub async fn end_all(tx: &mut Tx, user: UserKey, reason: EndReason, but: Option<
     Ok(update.load(tx.sql()).await?)
 }
 
-/// Gives a session a new token; the old one is dead at once.
+/// Gives a session a new token; the old one is dead at once. `UNAUTHENTICATED` if the session has ended.
 pub async fn renew(tx: &mut Tx, user: UserKey, session: Uuid, token_hash: Vec<u8>) -> Result<()> {
     let open = sessions::table.find((user.firm, session)).filter(sessions::ended_at.is_null());
-    diesel::update(open).set(sessions::token_hash.eq(token_hash)).execute(tx.sql()).await?;
-    Ok(())
+    let renewed = diesel::update(open).set(sessions::token_hash.eq(token_hash)).execute(tx.sql()).await?;
+    if renewed == 1 { Ok(()) } else { Err(Error::stop(ErrorCode::Unauthenticated)) }
 }
 
 /// Locks an open session; answers when it expires.
@@ -103,13 +103,19 @@ pub async fn lock(tx: &mut Tx, user: UserKey, session: Uuid) -> Result<Option<Da
 }
 
 /// Whether the user signed in from this device before.
-pub async fn knows_device(connection: &mut AsyncPgConnection, slug: &str, login: &str, token_hash: Vec<u8>) -> Result<bool> {
+pub async fn knows_device(
+    connection: &mut AsyncPgConnection,
+    slug: &str,
+    login: &str,
+    token_hash: Vec<u8>,
+) -> Result<bool> {
     let find = sql::<diesel::sql_types::Bool>(
         "select exists (select from devices d
            join users u on u.firm_id = d.firm_id and u.id = d.user_id join firms f on f.id = d.firm_id
            where d.token_hash = ? and f.slug = lower(?) and (lower(u.handle) = lower(?) or lower(u.email) = lower(?)))",
     );
-    let find = find.bind(token_hash).bind(slug.trim().to_owned()).bind(login.to_owned()).bind(login.to_owned());
+    let find =
+        find.bind(token_hash).bind(slug.trim().to_owned()).bind(login.to_owned()).bind(login.to_owned());
     Ok(find.get_result(connection).await?)
 }
 
@@ -124,6 +130,11 @@ pub async fn remember_device(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>) ->
         devices::created_at.eq(now),
         devices::last_used_at.eq(now),
     ));
-    insert.on_conflict(devices::token_hash).do_update().set(devices::last_used_at.eq(now)).execute(tx.sql()).await?;
+    insert
+        .on_conflict(devices::token_hash)
+        .do_update()
+        .set(devices::last_used_at.eq(now))
+        .execute(tx.sql())
+        .await?;
     Ok(())
 }

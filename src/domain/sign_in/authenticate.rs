@@ -1,11 +1,11 @@
 //! Judging a token: what a session is worth at this moment.
 
 use super::store::{self, Found};
-use crate::domain::session::{self, Session};
 use crate::caller::{Acting, Caller, Stand, UserKey};
-use crate::domain::defaults::{LAST_SEEN_PRECISION, SESSION_IDLE};
+use crate::defaults::{LAST_SEEN_PRECISION, SESSION_IDLE};
 use crate::domain::firm::Firm;
 use crate::domain::impersonation::{self, Impersonation};
+use crate::domain::session::{self, Session};
 use crate::domain::user::User;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Log;
@@ -40,7 +40,8 @@ pub async fn authenticate(log: &Log, token: &Token) -> Result<Authenticated> {
     let mut connection = log.reader().await?;
     let found = store::by_token(&mut connection, token.hash()).await?;
     let found = found.filter(|(session, user, ..)| is_open(session, now) && user.is_active());
-    let authenticated = found.map(|found| stand(found, now)).ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))?;
+    let authenticated =
+        found.map(|found| stand(found, now)).ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))?;
     let used = &authenticated.session;
     let lapsed = matches!(authenticated.caller.stand, Stand::Lapsed { .. });
     if !lapsed && used.last_seen_at + LAST_SEEN_PRECISION <= now {
@@ -78,6 +79,8 @@ fn stand(found: Found, now: DateTime<Utc>) -> Authenticated {
         session: session.id,
         stand,
     };
-    let impersonation = acts_for.map(|(row, principal)| (Impersonation { row, principal: principal.clone(), actor: actor.clone() }, principal));
+    let impersonation = acts_for.map(|(row, principal)| {
+        (Impersonation { row, principal: principal.clone(), actor: actor.clone() }, principal)
+    });
     Authenticated { caller, session, actor, firm, impersonation }
 }

@@ -52,20 +52,39 @@ pub async fn sign_out_everywhere(tx: &mut Tx, caller: &Caller) -> Result<usize> 
 }
 
 /// Ends all sessions of a user but one, and the impersonations in them.
-pub async fn end_all(tx: &mut Tx, user: UserKey, reason: EndReason, but: Option<uuid::Uuid>) -> Result<usize> {
+pub async fn end_all(
+    tx: &mut Tx,
+    user: UserKey,
+    reason: EndReason,
+    but: Option<uuid::Uuid>,
+) -> Result<usize> {
     let ended = session::end_all(tx, user, reason, but).await?;
     impersonation::end_in_sessions(tx, user, &ended).await?;
     Ok(ended.len())
 }
 
 /// Changes the caller's password: all other sessions end, and this one goes on under a new token.
-pub async fn change_password(log: &Log, hasher: &Hasher, caller: &Caller, current: Password, new: Password) -> Result<Token> {
+pub async fn change_password(
+    log: &Log,
+    hasher: &Hasher,
+    caller: &Caller,
+    current: Password,
+    new: Password,
+) -> Result<Token> {
     caller.permit(ManageOwnSignIn)?;
     let tries = throttle::key("password", &caller.actor.id.to_string());
     let mut connection = log.reader().await?;
     let now = log.clock.now();
-    throttle::count(&mut connection, now, &[tries.clone()], log.limits.sign_ins_per_minute, chrono::TimeDelta::minutes(1)).await?;
-    let me = user::find(&mut connection, caller.actor).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
+    throttle::count(
+        &mut connection,
+        now,
+        std::slice::from_ref(&tries),
+        log.limits.sign_ins_per_minute,
+        chrono::TimeDelta::minutes(1),
+    )
+    .await?;
+    let me =
+        user::find(&mut connection, caller.actor).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
     let hash = user::password_hash(&mut connection, caller.actor).await?;
     drop(connection);
     if !hasher.verify(current, hash).await? {
@@ -76,6 +95,7 @@ pub async fn change_password(log: &Log, hasher: &Hasher, caller: &Caller, curren
     let hash = hasher.hash(new).await?;
     let token = Token::generate(Purpose::Session)?;
     log.transact(Author::from(caller), async |tx| {
+        // Whoever set another password in the meantime has ended this session, and this change comes to nothing.
         user::set_password(tx, caller.actor, hash).await?;
         end_all(tx, caller.actor, EndReason::PasswordChanged, Some(caller.session)).await?;
         session::renew(tx, caller.actor, caller.session, token.hash()).await?;
@@ -87,4 +107,23 @@ pub async fn change_password(log: &Log, hasher: &Hasher, caller: &Caller, curren
     })
     .await?;
     Ok(token)
+}
+
+/// Notes for the auditors that someone was refused: once a minute for each session and code. Never fails the answer.
+pub async fn note_denial(log: &Log, caller: &Caller, code: ErrorCode, operation: String) {
+    let note = log.transact(Author::from(caller), async |tx| {
+        let key = throttle::key("denied", &format!("{}/{}", caller.session, code.as_str()));
+        let now = tx.now;
+        if throttle::first_in(tx.sql(), now, key, chrono::TimeDelta::minutes(1)).await? {
+            let operation = operation.chars().take(200).collect();
+            tx.record(
+                caller.subject().firm,
+                Event::AccessDenied { code: code.as_str().to_owned(), operation },
+            );
+        }
+        Ok(())
+    });
+    if let Err(error) = note.await {
+        tracing::warn!(?error, "a refusal could not be noted");
+    }
 }

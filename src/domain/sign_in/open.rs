@@ -1,11 +1,12 @@
 //! Signing in. The same statements and the same work for everybody, whether or not there is such a person: the
 //! answer, and the time it takes, tell nothing.
 
+use crate::caller::Caller;
+use crate::defaults::SESSION;
 use crate::domain::session::{self, Session};
-use crate::domain::defaults::SESSION;
 use crate::domain::user::password::{Hasher, Password};
 use crate::domain::user::{self, User};
-use crate::domain::{delegation, throttle};
+use crate::domain::{delegation, text, throttle};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::{Author, Event, Log, Subject};
 use crate::id::NodeType;
@@ -24,6 +25,8 @@ pub struct Credentials {
     /// The token of a device that was used before.
     pub device: Option<Token>,
     pub address: IpAddr,
+    /// Who this browser was until now: that session ends with the new one.
+    pub replaces: Option<Caller>,
 }
 
 /// A session that was just opened. The tokens are shown this once.
@@ -37,10 +40,13 @@ pub struct SignedIn {
 
 /// Opens a session. `INVALID_CREDENTIALS`, whatever is wrong; `RATE_LIMITED` after too many tries.
 pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<SignedIn> {
+    let with = Credentials { username: text::login(&with.username), ..with };
     let now = log.clock.now();
     let mut connection = log.reader().await?;
     let known_device = match &with.device {
-        Some(device) => session::knows_device(&mut connection, &with.firm, &with.username, device.hash()).await?,
+        Some(device) => {
+            session::knows_device(&mut connection, &with.firm, &with.username, device.hash()).await?
+        }
         None => false,
     };
     let account = match &with.device {
@@ -48,7 +54,8 @@ pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<Si
         _ => throttle::account(&with.firm, &with.username),
     };
     let tries = [account.clone(), throttle::key("address", &with.address.to_string())];
-    throttle::count(&mut connection, now, &tries, log.limits.sign_ins_per_minute, TimeDelta::minutes(1)).await?;
+    throttle::count(&mut connection, now, &tries, log.limits.sign_ins_per_minute, TimeDelta::minutes(1))
+        .await?;
     let mut found = user::candidates(&mut connection, &with.firm, &with.username).await?;
     drop(connection);
     found.retain(|(user, _)| user.is_active());
@@ -57,7 +64,10 @@ pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<Si
     let hash = meant.as_ref().and_then(|(_, hash)| hash.clone());
     let right = hasher.verify(with.password, hash).await?;
     match meant {
-        Some((user, _)) if right => open(log, user, with.device.filter(|_| known_device), &tries).await,
+        Some((user, Some(hash))) if right => {
+            let device = with.device.filter(|_| known_device);
+            open(log, user, hash, device, &tries, with.replaces).await
+        }
         meant => {
             let failures = throttle::failed(&mut *log.reader().await?, now, account).await?;
             if failures == throttle::TELL_AT {
@@ -68,16 +78,26 @@ pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<Si
     }
 }
 
-async fn open(log: &Log, user: User, device: Option<Token>, tries: &[Vec<u8>]) -> Result<SignedIn> {
+async fn open(
+    log: &Log,
+    user: User,
+    verified: String,
+    device: Option<Token>,
+    tries: &[Vec<u8>],
+    replaces: Option<Caller>,
+) -> Result<SignedIn> {
     let token = Token::generate(Purpose::Session)?;
     let device = match device {
         Some(device) => device,
         None => Token::generate(Purpose::Device)?,
     };
     log.transact(Author::person(user.key()), async |tx| {
-        // Whoever was made inactive while the password was verified does not get in.
-        let user = user::find(tx.sql(), user.key()).await?.filter(User::is_active);
+        // Whoever was made inactive, or had the password changed, while it was verified does not get in.
+        let user = user::find_unchanged(tx, user.key(), &verified).await?.filter(User::is_active);
         let user = user.ok_or_else(|| Error::from(Refusal::new(ErrorCode::InvalidCredentials)))?;
+        if let Some(former) = &replaces {
+            super::sign_out(tx, former).await?;
+        }
         let session = session::insert(tx, user.key(), token.hash(), SESSION).await?;
         session::remember_device(tx, user.key(), device.hash()).await?;
         throttle::succeeded(tx, tries).await?;

@@ -1,8 +1,8 @@
 //! Registering behind a link: an invited member of staff, or a back-office user whom a principal named.
 
-use crate::domain::user::{self, Draft, Status, User, Vouched, password};
 use crate::caller::{Caller, Kind, UserKey};
 use crate::domain::link::{self, Link, LinkPurpose};
+use crate::domain::user::{self, Draft, Status, User, Vouched, password};
 use crate::domain::{delegation, text};
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::{Author, Log, Tx};
@@ -20,12 +20,22 @@ pub struct Registration {
 
 /// Completes a registration. Every reason for which a link does not hold gives the same answer in the same time:
 /// `INVITE_INVALID`. The password is hashed between two looks at the link, so that no connection waits for it.
-pub async fn register(log: &Log, hasher: &password::Hasher, caller: Option<&Caller>, new: Registration) -> Result<User> {
+pub async fn register(
+    log: &Log,
+    hasher: &password::Hasher,
+    caller: Option<&Caller>,
+    new: Registration,
+) -> Result<User> {
     let handle = new.handle.as_deref().map(|handle| text::handle("handle", handle)).transpose()?;
     let name = new.display_name.as_deref().map(|name| text::line("displayName", name, 200)).transpose()?;
-    let link = link::look_up(&mut *log.reader().await?, &new.token, LinkPurpose::Registration, log.clock.now()).await?;
+    let link =
+        link::look_up(&mut *log.reader().await?, &new.token, LinkPurpose::Registration, log.clock.now())
+            .await?;
     let email = address_of(log, &link, caller).await?;
-    new.password.check("password", &[&email, handle.as_deref().unwrap_or_default(), name.as_deref().unwrap_or_default()])?;
+    new.password.check(
+        "password",
+        &[&email, handle.as_deref().unwrap_or_default(), name.as_deref().unwrap_or_default()],
+    )?;
     let hash = hasher.hash(new.password).await?;
     log.transact(Author::System, async |tx| {
         let link = link::consume(tx, &new.token, LinkPurpose::Registration).await?;
@@ -46,7 +56,9 @@ pub async fn register(log: &Log, hasher: &password::Hasher, caller: Option<&Call
 async fn address_of(log: &Log, link: &Link, caller: Option<&Caller>) -> Result<String> {
     let mut reader = log.reader().await?;
     let email = match (link.user_id, link.delegation_id) {
-        (Some(id), _) => user::find(&mut reader, UserKey { firm: link.firm_id, id }).await?.map(|user| user.email),
+        (Some(id), _) => {
+            user::find(&mut reader, UserKey { firm: link.firm_id, id }).await?.map(|user| user.email)
+        }
         (None, Some(id)) => delegation::waiting_email(&mut reader, link.firm_id, id).await?,
         (None, None) => None,
     };
@@ -100,11 +112,13 @@ async fn register_delegate(
 /// A user ID made of the address: `bea`, or `bea2` where there is one already.
 async fn free_handle(tx: &mut Tx, firm: uuid::Uuid, email: &str) -> Result<String> {
     let local = email.split('@').next().unwrap_or_default();
-    let mut base: String = local.chars().filter(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')).take(56).collect();
+    let mut base: String =
+        local.chars().filter(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')).take(56).collect();
     if base.chars().count() < 2 {
         base = format!("user-{base}");
     }
-    let wishes: Vec<String> = std::iter::once(base.clone()).chain((2..100).map(|n| format!("{base}{n}"))).collect();
+    let wishes: Vec<String> =
+        std::iter::once(base.clone()).chain((2..100).map(|n| format!("{base}{n}"))).collect();
     let lower = wishes.iter().map(|wish| wish.to_lowercase()).collect();
     let taken = user::handles(&user::taken_handles(tx.sql(), firm, lower).await?);
     let free = wishes.into_iter().find(|wish| !taken.contains(&wish.to_lowercase()));

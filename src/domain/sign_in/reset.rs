@@ -3,14 +3,14 @@
 //! Asking for it only notes the wish. Whether there is such a person is found out later by the relay, so that the
 //! answer says the same, in the same time, to everybody.
 
-use crate::domain::user::password::{Hasher, Password};
-use crate::domain::user::{self, Status};
+use super::end_all;
 use crate::caller::UserKey;
 use crate::db::schema::password_reset_requests;
 use crate::domain::link::{self, LinkPurpose};
-use super::end_all;
 use crate::domain::session::EndReason;
-use crate::domain::{firm, throttle};
+use crate::domain::user::password::{Hasher, Password};
+use crate::domain::user::{self, Status};
+use crate::domain::{firm, text, throttle};
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::{Author, Event, Log, Subject, Tx};
 use crate::id::NodeType;
@@ -25,7 +25,7 @@ pub async fn request_password_reset(tx: &mut Tx, firm_slug: &str, login: &str) -
     let insert = diesel::insert_into(password_reset_requests::table).values((
         password_reset_requests::id.eq(tx.new_id()),
         password_reset_requests::firm_slug.eq(cut(firm_slug)),
-        password_reset_requests::login.eq(cut(login)),
+        password_reset_requests::login.eq(cut(&text::login(login))),
         password_reset_requests::requested_at.eq(tx.now),
     ));
     insert.execute(tx.sql()).await?;
@@ -45,8 +45,10 @@ pub async fn process_reset_requests(tx: &mut Tx) -> Result<usize> {
         for (user, _) in user::candidates(tx.sql(), &firm_slug, &login).await? {
             if user.can_login && user.status != Status::Inactive {
                 let (subject, registered) = (Subject(NodeType::User, user.id), user.status == Status::Active);
-                tx.author = Author::person(user.key());
-                tx.record(user.firm_id, Event::PasswordResetRequested { user: subject, key: user.key(), registered });
+                tx.record(
+                    user.firm_id,
+                    Event::PasswordResetRequested { user: subject, key: user.key(), registered },
+                );
             }
         }
     }

@@ -4,8 +4,8 @@ pub mod password;
 mod store;
 
 pub use store::{
-    Draft, Status, User, Vouched, activate, by_firm_and_handle, candidates, find, handles, insert, insert_batch, lock_email, of_email,
-    password_hash, set_password, taken_handles,
+    Draft, Status, User, Vouched, activate, by_firm_and_handle, candidates, find, find_unchanged, handles,
+    insert, insert_batch, lock_email, of_email, password_hash, set_password, taken_handles,
 };
 
 use super::text;
@@ -58,13 +58,19 @@ pub async fn invite(tx: &mut Tx, caller: &Caller, new: Invitation) -> Result<Use
     let permit = caller.permit(ManageStaff)?;
     let draft = new.draft()?;
     super::throttle::mail_of(tx, caller.actor).await?;
-    let user = store::insert(tx, permit.subject().firm, draft, None).await?;
+    let user =
+        store::insert(tx, permit.subject().firm, draft, None).await.map_err(|error| error.at("handle"))?;
     tx.record(user.firm_id, invited(&user));
     Ok(user)
 }
 
 /// Adds someone whom the operator vouches for, at the command line: active at once with a password, or invited.
-pub async fn create(tx: &mut Tx, firm: uuid::Uuid, new: Invitation, password_hash: Option<String>) -> Result<User> {
+pub async fn create(
+    tx: &mut Tx,
+    firm: uuid::Uuid,
+    new: Invitation,
+    password_hash: Option<String>,
+) -> Result<User> {
     let vouched = password_hash.map(|password_hash| Vouched { password_hash });
     let at_once = vouched.is_some();
     let user = store::insert(tx, firm, new.draft()?, vouched).await?;
@@ -75,12 +81,20 @@ pub async fn create(tx: &mut Tx, firm: uuid::Uuid, new: Invitation, password_has
 
 /// That someone was invited; it causes the mail.
 pub fn invited(user: &User) -> Event {
-    Event::UserInvited { user: Subject(NodeType::User, user.id), handle: user.handle.clone(), key: user.key() }
+    Event::UserInvited {
+        user: Subject(NodeType::User, user.id),
+        handle: user.handle.clone(),
+        key: user.key(),
+    }
 }
 
 /// That someone registered.
 pub fn registered(user: &User) -> Event {
-    Event::UserRegistered { user: Subject(NodeType::User, user.id), handle: user.handle.clone(), key: user.key() }
+    Event::UserRegistered {
+        user: Subject(NodeType::User, user.id),
+        handle: user.handle.clone(),
+        key: user.key(),
+    }
 }
 
 impl User {
@@ -93,4 +107,19 @@ impl User {
     pub fn is_active(&self) -> bool {
         self.status == Status::Active && self.can_login
     }
+}
+
+/// A user whom the caller may know of: those of the own firm, for whoever works there.
+pub async fn visible(
+    connection: &mut diesel_async::AsyncPgConnection,
+    caller: &Caller,
+    id: uuid::Uuid,
+) -> Result<Option<User>> {
+    let subject = caller.subject();
+    let kind = caller.acting().map_or(caller.kind, |acting| acting.principal_kind);
+    let works_there = matches!(kind, Kind::Adviser | Kind::Assistant);
+    if id != subject.id && !works_there {
+        return Ok(None);
+    }
+    find(connection, UserKey { firm: subject.firm, id }).await
 }

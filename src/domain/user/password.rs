@@ -39,12 +39,21 @@ impl Password {
             return refuse(format!("A password has at most {LONGEST} bytes."));
         }
         if text.chars().count() < SHORTEST {
-            return refuse(format!("A password has at least {SHORTEST} characters. A few words in a row make a good one."));
+            return refuse(format!(
+                "A password has at least {SHORTEST} characters. A few words in a row make a good one."
+            ));
         }
         let folded = text.to_lowercase();
         let bare = unit(&folded);
-        let is_known = known.iter().any(|word| !word.is_empty() && (word.to_lowercase() == folded || word.to_lowercase() == bare));
-        if is_known || BLOCKLIST.contains(folded.as_str()) || BLOCKLIST.contains(bare) || bare.chars().count() < 4 || is_a_sequence(&folded) {
+        let is_known = known
+            .iter()
+            .any(|word| !word.is_empty() && (word.to_lowercase() == folded || word.to_lowercase() == bare));
+        if is_known
+            || BLOCKLIST.contains(folded.as_str())
+            || BLOCKLIST.contains(bare)
+            || bare.chars().count() < 4
+            || is_a_sequence(&folded)
+        {
             return refuse("This password is one of the first that anybody would try.".to_owned());
         }
         Ok(())
@@ -65,7 +74,11 @@ fn unit(text: &str) -> &str {
 
 /// Each character follows the one before, as in `abcdefghijklmno` or `987654321…`.
 fn is_a_sequence(text: &str) -> bool {
-    let steps: HashSet<i64> = text.chars().zip(text.chars().skip(1)).map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a))).collect();
+    let steps: HashSet<i64> = text
+        .chars()
+        .zip(text.chars().skip(1))
+        .map(|(a, b)| i64::from(u32::from(b)) - i64::from(u32::from(a)))
+        .collect();
     steps.iter().all(|step| [-9, -1, 0, 1, 9].contains(step))
 }
 
@@ -92,15 +105,20 @@ impl Hasher {
         let receiver = Arc::new(Mutex::new(receiver));
         for index in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             let receiver = receiver.clone();
-            std::thread::Builder::new().name(format!("argon2-{index}")).spawn(move || hash_forever(&receiver))?;
+            std::thread::Builder::new()
+                .name(format!("argon2-{index}"))
+                .spawn(move || hash_forever(&receiver))?;
         }
-        let nobody = Argon2::default().hash_password(&[0; 32]).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
+        let nobody =
+            Argon2::default().hash_password(&[0; 32]).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
         Ok(Self { queue: sender, nobody: nobody.to_string().into() })
     }
 
     /// The hash of a password, in PHC form.
     pub async fn hash(&self, password: Password) -> Result<String> {
-        let job = move |argon2: &Argon2<'static>| argon2.hash_password(password.0.expose_secret().as_bytes()).map(|hash| hash.to_string());
+        let job = move |argon2: &Argon2<'static>| {
+            argon2.hash_password(password.0.expose_secret().as_bytes()).map(|hash| hash.to_string())
+        };
         self.run(job).await?.map_err(|error| Error::internal(error.to_string()))
     }
 
@@ -119,7 +137,10 @@ impl Hasher {
         Ok(known && matches)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Result<T> {
         let (done, result) = oneshot::channel();
         let job: Job = Box::new(move |argon2| {
             let _ = done.send(work(argon2));
@@ -150,8 +171,18 @@ mod tests {
 
     #[test]
     fn what_anybody_would_try_is_refused_and_a_few_words_are_not() {
-        let check = |text: &str| Password::from(text.to_owned()).check("password", &["ana.underwood@harbour.example"]).is_ok();
-        for bad in ["short", "passwordpassword", "aaaaaaaaaaaaaaaa", "abcdefghijklmnop", "abababababababab", "Ana.Underwood@harbour.example", &"x".repeat(1_025)] {
+        let check = |text: &str| {
+            Password::from(text.to_owned()).check("password", &["ana.underwood@harbour.example"]).is_ok()
+        };
+        for bad in [
+            "short",
+            "passwordpassword",
+            "aaaaaaaaaaaaaaaa",
+            "abcdefghijklmnop",
+            "abababababababab",
+            "Ana.Underwood@harbour.example",
+            &"x".repeat(1_025),
+        ] {
             assert!(!check(bad), "{bad}");
         }
         assert!(check("locum-demo-passphrase"));

@@ -113,7 +113,11 @@ pub async fn insert_batch(tx: &mut Tx, firm: Uuid, batch: Vec<Draft>) -> Result<
 }
 
 /// Which of these handles (in lower case) belong to somebody of the firm, and to whom.
-pub async fn taken_handles(connection: &mut AsyncPgConnection, firm: Uuid, lower: Vec<String>) -> Result<Vec<User>> {
+pub async fn taken_handles(
+    connection: &mut AsyncPgConnection,
+    firm: Uuid,
+    lower: Vec<String>,
+) -> Result<Vec<User>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
         format!("select {} from users u where u.firm_id = ? and lower(u.handle) = any(?)", User::columns("u"))
     });
@@ -126,11 +130,24 @@ pub async fn find(connection: &mut AsyncPgConnection, key: UserKey) -> Result<Op
     Ok(find.get_result(connection).await.optional()?)
 }
 
+/// A user whose password still has this hash; it stays so until the end of the transaction.
+pub async fn find_unchanged(tx: &mut Tx, key: UserKey, hash: &str) -> Result<Option<User>> {
+    let find =
+        users::table.find((key.firm, key.id)).filter(users::password_hash.eq(hash)).select(User::as_select());
+    Ok(find.for_share().get_result(tx.sql()).await.optional()?)
+}
+
 /// A user by the firm's short name and the handle.
-pub async fn by_firm_and_handle(connection: &mut AsyncPgConnection, slug: &str, handle: &str) -> Result<Option<User>> {
+pub async fn by_firm_and_handle(
+    connection: &mut AsyncPgConnection,
+    slug: &str,
+    handle: &str,
+) -> Result<Option<User>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
         let columns = User::columns("u");
-        format!("select {columns} from users u join firms f on f.id = u.firm_id where f.slug = ? and lower(u.handle) = lower(?)")
+        format!(
+            "select {columns} from users u join firms f on f.id = u.firm_id where f.slug = ? and lower(u.handle) = lower(?)"
+        )
     });
     let find = sql::<SqlOf<User>>(&FIND).bind(slug.to_owned()).bind(handle.to_owned());
     Ok(find.get_result(connection).await.optional()?)
@@ -139,14 +156,18 @@ pub async fn by_firm_and_handle(connection: &mut AsyncPgConnection, slug: &str, 
 /// The users of a firm who have this address, whatever its case.
 pub async fn of_email(connection: &mut AsyncPgConnection, firm: Uuid, email: &str) -> Result<Vec<User>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
-        format!("select {} from users u where u.firm_id = ? and lower(u.email) = lower(?) order by u.handle", User::columns("u"))
+        format!(
+            "select {} from users u where u.firm_id = ? and lower(u.email) = lower(?) order by u.handle",
+            User::columns("u")
+        )
     });
     Ok(sql::<SqlOf<User>>(&FIND).bind(firm).bind(email.to_owned()).load(connection).await?)
 }
 
 /// Makes those who register or claim by the same address wait for each other until the end of the transaction.
 pub async fn lock_email(tx: &mut Tx, email: &str) -> Result<()> {
-    let lock = sql::<diesel::sql_types::Bool>("select pg_advisory_xact_lock(hashtextextended(lower(?), 0)) is null");
+    let lock =
+        sql::<diesel::sql_types::Bool>("select pg_advisory_xact_lock(hashtextextended(lower(?), 0)) is null");
     lock.bind(email.to_owned()).get_result::<bool>(tx.sql()).await?;
     Ok(())
 }
@@ -184,14 +205,23 @@ pub async fn password_hash(connection: &mut AsyncPgConnection, key: UserKey) -> 
 /// Sets the hash of a user's password.
 pub async fn set_password(tx: &mut Tx, key: UserKey, hash: String) -> Result<()> {
     let update = diesel::update(users::table.find((key.firm, key.id)));
-    update.set((users::password_hash.eq(hash), users::version.eq(users::version + 1))).execute(tx.sql()).await?;
+    update
+        .set((users::password_hash.eq(hash), users::version.eq(users::version + 1)))
+        .execute(tx.sql())
+        .await?;
     Ok(())
 }
 
 /// Makes a pending user active: the address is proven, and there is a password. `None` if the user is not pending.
-pub async fn activate(tx: &mut Tx, key: UserKey, display_name: Option<String>, hash: String) -> Result<Option<User>> {
+pub async fn activate(
+    tx: &mut Tx,
+    key: UserKey,
+    display_name: Option<String>,
+    hash: String,
+) -> Result<Option<User>> {
     let now = tx.now;
-    let update = diesel::update(users::table.find((key.firm, key.id)).filter(users::status.eq(Status::Pending)));
+    let update =
+        diesel::update(users::table.find((key.firm, key.id)).filter(users::status.eq(Status::Pending)));
     let update = update.set((
         users::status.eq(Status::Active),
         users::email_verified_at.eq(now),

@@ -16,6 +16,8 @@ export function useOpenOperation() {
     queryEditor?.setValue(query);
     variableEditor?.setValue(variables);
     headerEditor?.setValue(headers);
+    // GraphiQL takes note of a change 100 ms later: until then it would send the former operation's name along.
+    if (queryEditor) queryEditor.operationName = operationName;
     if (operationName) selectOperation(queryEditor, operationName);
     updateActiveTabValues({ query, variables, headers, operationName });
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -26,7 +28,6 @@ export function useOpenOperation() {
 /** Of several operations, GraphiQL runs the one it is told, and on Ctrl-Enter the one under the cursor. */
 function selectOperation(queryEditor, name) {
   if (!queryEditor) return;
-  queryEditor.operationName = name;
   const start = /\b(?:query|mutation|subscription)\s+(\w+)/;
   const line = queryEditor.getValue().split("\n").findIndex((text) => start.exec(text)?.[1] === name);
   if (line >= 0) queryEditor.setCursor(line, 0);

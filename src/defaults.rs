@@ -6,6 +6,8 @@ use chrono::TimeDelta;
 pub const REGISTRATION_LINK: TimeDelta = TimeDelta::days(7);
 /// How long a link to set a new password holds.
 pub const RESET_LINK: TimeDelta = TimeDelta::hours(1);
+/// How long one can say that a mail was not meant for oneself.
+pub const UNWANTED_LINK: TimeDelta = TimeDelta::days(30);
 /// Longest session.
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
 /// Longest time that a session may be left alone.

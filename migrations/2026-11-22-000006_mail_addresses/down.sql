@@ -1,0 +1,1 @@
+alter table mail_deliveries drop column address_hash;

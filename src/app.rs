@@ -1,0 +1,218 @@
+//! The composition root: puts the house together and runs it, for `locum dev`, `locum serve` and every test.
+//!
+//! Who takes part: the two listeners, the relay that sends mails, the maintenance that follows the database's clock and
+//! sweeps up. To stop: readiness goes off, no new connection is taken, what runs is finished, and then the pool closes.
+
+use crate::clock::{Clock, DatabaseClock};
+use crate::config::Config;
+use crate::db::{Database, migrations};
+use crate::delivery::mail::Transport;
+use crate::delivery::{Links, Relay};
+use crate::domain::user::password::Hasher;
+use crate::domain::{sign_in, throttle};
+use crate::events::{Author, Hub, Log, idempotency};
+use crate::graphql::{self, Services};
+use crate::http::{self, Door, ops};
+use anyhow::Context;
+use axum::Router;
+use axum::serve::ListenerExt;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+/// What differs between development, production and tests.
+pub struct Parts {
+    /// How mails leave the house.
+    pub transport: Arc<dyn Transport>,
+    /// Where links in mails point to.
+    pub links: Links,
+    /// Routes beside the service's own.
+    pub extra: Router,
+    /// The service's own origins.
+    pub origins: Vec<String>,
+}
+
+/// The ground and the services, without listeners; for the command line too.
+pub struct App {
+    pub log: Log,
+    pub services: Services,
+    follows: Option<Arc<DatabaseClock>>,
+}
+
+/// A house that is open.
+pub struct Running {
+    pub app: App,
+    pub address: SocketAddr,
+    pub ops_address: SocketAddr,
+    stop: CancellationToken,
+    ready: Arc<AtomicBool>,
+    tasks: TaskTracker,
+}
+
+/// Longest wait for what runs when the house closes.
+const CLOSING: Duration = Duration::from_secs(25);
+
+impl App {
+    /// Lays the ground: the pool, the clock (by default one that follows the database), the hashing threads.
+    pub async fn new(config: &Config, clock: Option<Arc<dyn Clock>>) -> anyhow::Result<Self> {
+        let database = Database::new(config.database_url()?, config.database_pool)?;
+        let (clock, follows): (Arc<dyn Clock>, _) = match clock {
+            Some(clock) => (clock, None),
+            None => {
+                let now = database.now().await.map_err(|_| {
+                    anyhow::anyhow!("the database cannot be reached, or is not migrated (`locum migrate`)")
+                })?;
+                let clock = Arc::new(DatabaseClock::new(now));
+                (clock.clone(), Some(clock))
+            }
+        };
+        let limits = Arc::new(config.limits.clone());
+        let hub = Hub::default();
+        let log = Log { database, clock, hub, limits: limits.clone() };
+        let services = Services {
+            log: log.clone(),
+            hasher: Hasher::start(limits.password_queue)?,
+            seen: Arc::default(),
+            limits,
+            open_registration: config.open_registration,
+            running: TaskTracker::new(),
+        };
+        Ok(Self { log, services, follows })
+    }
+
+    /// Opens the house.
+    pub async fn open(self, config: &Config, parts: Parts) -> anyhow::Result<Running> {
+        let app = self;
+        let face = graphql::build(app.services.clone(), config.explorer)?;
+        let mut origins = parts.origins;
+        origins.extend(config.allowed_origins.iter().cloned());
+        origins.extend([&config.app_url, &config.public_url].into_iter().flatten().map(origin));
+        let door = Door {
+            face,
+            services: app.services.clone(),
+            explorer: config.explorer,
+            origins,
+            proxies: config.trusted_proxies.clone(),
+            statement_header: config.statement_header,
+        };
+        let ready = Arc::new(AtomicBool::new(true));
+        let ops = ops::Ops {
+            database: app.log.database.clone(),
+            metrics: recorder()?,
+            ready: ready.clone(),
+            newest_migration: migrations::versions()?.pop().unwrap_or_default(),
+        };
+        let listener = listen(config.listen, "LOCUM_LISTEN").await?;
+        let ops_listener = listen(config.ops_listen, "LOCUM_OPS_LISTEN").await?;
+        let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        tasks.spawn(serve(listener, http::router(Arc::new(door)).merge(parts.extra), stop.clone()));
+        // Health can be asked until the end.
+        tokio::spawn(serve(ops_listener, ops::router(ops), CancellationToken::new()));
+        let from = config
+            .mail_from
+            .as_deref()
+            .unwrap_or("Locum <locum@localhost>")
+            .parse()
+            .context("LOCUM_MAIL_FROM is not an address such as Locum <locum@example.com>")?;
+        let relay = Relay::new(app.log.clone(), parts.transport, parts.links, from)?;
+        tasks.spawn(relay.run(stop.clone()));
+        tasks.spawn(maintain(app.log.clone(), app.follows.clone(), stop.clone()));
+        Ok(Running { app, address, ops_address, stop, ready, tasks })
+    }
+}
+
+impl Running {
+    /// Closes the house: finishes what runs, for 25 seconds at most.
+    pub async fn close(self) {
+        self.ready.store(false, Ordering::Relaxed);
+        self.stop.cancel();
+        self.tasks.close();
+        self.app.services.running.close();
+        let finished = async { tokio::join!(self.tasks.wait(), self.app.services.running.wait()) };
+        if tokio::time::timeout(CLOSING, finished).await.is_err() {
+            tracing::warn!("closed before everything was finished");
+        }
+        self.app.log.database.close();
+    }
+}
+
+async fn listen(address: SocketAddr, name: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; {name} sets another address"))
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let listener = listener.tap_io(|stream| {
+        // Answers are written whole: waiting for more only delays them.
+        let _ = stream.set_nodelay(true);
+    });
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await {
+        tracing::error!(%error, "a listener failed");
+    }
+}
+
+/// Looks after what nobody waits for: wishes for password resets each second, the database's clock every half minute, what
+/// is too old every ten minutes.
+async fn maintain(log: Log, follows: Option<Arc<DatabaseClock>>, stop: CancellationToken) {
+    let mut clock = tokio::time::interval(Duration::from_secs(30));
+    let mut sweep = tokio::time::interval(Duration::from_secs(600));
+    let mut resets = tokio::time::interval(Duration::from_secs(1));
+    resets.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => follow(&log, follows.as_deref()).await,
+            _ = sweep.tick() => sweep_up(&log).await,
+            _ = resets.tick() => process_resets(&log).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(?error, "maintenance failed; it is tried again");
+        }
+    }
+}
+
+async fn follow(log: &Log, clock: Option<&DatabaseClock>) -> crate::error::Result<()> {
+    if let Some(clock) = clock {
+        clock.set(log.database.now().await?);
+    }
+    Ok(())
+}
+
+async fn sweep_up(log: &Log) -> crate::error::Result<()> {
+    log.transact(Author::System, async |tx| {
+        idempotency::sweep(tx).await?;
+        throttle::sweep(tx).await
+    })
+    .await
+}
+
+async fn process_resets(log: &Log) -> crate::error::Result<()> {
+    while log.transact(Author::System, async |tx| sign_in::process_reset_requests(tx).await).await? > 0 {}
+    Ok(())
+}
+
+/// The process's metrics: one recorder, however many houses are open in it.
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = RECORDER.get() {
+        return Ok(handle.clone());
+    }
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+    let recorder = PrometheusBuilder::new().set_buckets(&buckets)?.build_recorder();
+    let handle = recorder.handle();
+    let _ = metrics::set_global_recorder(recorder);
+    Ok(RECORDER.get_or_init(|| handle).clone())
+}
+
+fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}

@@ -1,0 +1,105 @@
+//! The demo data: two firms that look alike, so that one sees what stays inside each.
+
+use crate::app::App;
+use crate::caller::{Capability, Kind};
+use crate::domain::client::{self, Draft};
+use crate::domain::firm::{self, NewFirm};
+use crate::domain::user::{self, Invitation};
+use crate::error::Result;
+use crate::events::{Author, Tx};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Everybody's passphrase.
+pub const PASSPHRASE: &str = "locum-demo-passphrase";
+
+/// Name, first adviser's clients, second adviser's clients.
+type Book = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const FIRMS: [Book; 2] = [
+    (
+        "harbour",
+        "Harbour Advisers",
+        &["Amélie Laurent", "Björn Lindqvist", "Chidi Okafor", "Dorota Nowak", "Émile Roche"],
+        &["Freya Jensen", "Gustavo Peña"],
+    ),
+    (
+        "summit",
+        "Summit Wealth",
+        &["Hana Sato", "Ingrid Ås", "João Pereira", "Kofi Mensah"],
+        &["Lucía Fernández", "Małgorzata Wójcik"],
+    ),
+];
+
+/// Adds the demo firms that are not there yet.
+pub async fn seed(app: &App) -> anyhow::Result<()> {
+    let hash = app.services.hasher.hash(PASSPHRASE.to_owned().into()).await.map_err(failed)?;
+    for book in FIRMS {
+        let there =
+            firm::by_slug(&mut *app.log.reader().await.map_err(failed)?, book.0).await.map_err(failed)?;
+        if there.is_none() {
+            app.log
+                .transact(Author::Operator, async |tx| seed_firm(tx, book, &hash).await)
+                .await
+                .map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+async fn seed_firm(tx: &mut Tx, (slug, name, of_ana, of_ben): Book, hash: &str) -> Result<()> {
+    let new = NewFirm {
+        slug: slug.to_owned(),
+        name: name.to_owned(),
+        time_zone: "Europe/London".to_owned(),
+        handle: "sam".to_owned(),
+        email: format!("sam@{slug}.example"),
+        display_name: "Sam Okoro".to_owned(),
+    };
+    let (firm, _) = firm::create(tx, new, Some(hash.to_owned())).await?;
+    let ana = person(tx, firm.id, slug, "ana", "Ana Underwood", Kind::Adviser, hash).await?;
+    let ben = person(tx, firm.id, slug, "ben", "Ben Achterberg", Kind::Adviser, hash).await?;
+    person(tx, firm.id, slug, "ali", "Ali Demir", Kind::Assistant, hash).await?;
+    person(tx, firm.id, slug, "bo", "Bo Lindgren", Kind::BackOffice, hash).await?;
+    let mut clients: Vec<_> = of_ana.iter().map(|name| draft(name, ana, Some(ben))).collect();
+    clients.extend(of_ben.iter().map(|name| draft(name, ben, None)));
+    client::insert_batch(tx, firm.id, clients).await?;
+    Ok(())
+}
+
+async fn person(
+    tx: &mut Tx,
+    firm: Uuid,
+    slug: &str,
+    handle: &str,
+    name: &str,
+    kind: Kind,
+    hash: &str,
+) -> Result<Uuid> {
+    let invitation = Invitation {
+        handle: handle.to_owned(),
+        email: format!("{handle}@{slug}.example"),
+        display_name: name.to_owned(),
+        kind,
+        level: None,
+        capabilities: Vec::<Capability>::new(),
+    };
+    Ok(user::create(tx, firm, invitation, Some(hash.to_owned())).await?.id)
+}
+
+fn draft(name: &str, primary: Uuid, secondary: Option<Uuid>) -> Draft {
+    let mailbox: String =
+        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }).collect();
+    Draft {
+        name: name.to_owned(),
+        emails: vec![format!("{mailbox}@mail.example")],
+        reference: None,
+        details: json!({}),
+        primary_adviser: Some(primary),
+        secondary_adviser: secondary,
+    }
+}
+
+fn failed(error: crate::error::Error) -> anyhow::Error {
+    anyhow::anyhow!("the demo data could not be added: {error:?}")
+}

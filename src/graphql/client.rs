@@ -1,0 +1,155 @@
+//! Clients.
+
+use super::connection::{self, PageInfo};
+use super::context::Locum;
+use super::node::global;
+use super::user::User;
+use crate::domain::client::{self, ClientType};
+use crate::domain::page::{Page, Slice};
+use crate::domain::{access, impersonation};
+use crate::error::Result;
+use crate::id::NodeType;
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// A client of the firm.
+#[derive(Description)]
+pub struct Client(client::Client);
+
+impl From<client::Client> for Client {
+    fn from(client: client::Client) -> Self {
+        Self(client)
+    }
+}
+
+/// Something known of a client that has no field of its own, as an import brought it along.
+#[derive(SimpleObject)]
+struct Detail {
+    /// What it is called.
+    name: String,
+    /// What it says.
+    value: String,
+}
+
+#[Object(use_type_description)]
+impl Client {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(NodeType::Client, self.0.row.id)
+    }
+
+    /// The name.
+    async fn name(&self) -> &str {
+        &self.0.row.name
+    }
+
+    /// The addresses; the first one is preferred.
+    async fn emails(&self) -> &[String] {
+        &self.0.row.emails
+    }
+
+    /// What the client is to the firm.
+    #[graphql(name = "type")]
+    async fn client_type(&self) -> ClientType {
+        self.0.row.type_
+    }
+
+    /// The client's number in the books it came from.
+    async fn reference(&self) -> Option<&str> {
+        self.0.row.reference.as_deref()
+    }
+
+    /// What else is known of the client.
+    async fn details(&self) -> Vec<Detail> {
+        let text =
+            |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let pairs = self.0.row.details.as_object().into_iter().flatten();
+        pairs.map(|(name, value)| Detail { name: name.clone(), value: text(value) }).collect()
+    }
+
+    /// Who looks after the client; null if unassigned.
+    async fn primary_adviser(&self) -> Option<User> {
+        self.0.primary_adviser.clone().map(User::from)
+    }
+
+    /// Who stands in; null if nobody.
+    async fn secondary_adviser(&self) -> Option<User> {
+        self.0.secondary_adviser.clone().map(User::from)
+    }
+
+    /// When the client was added.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.row.created_at
+    }
+
+    /// Goes up by one with each change.
+    async fn version(&self) -> i32 {
+        self.0.row.version
+    }
+}
+
+/// A page of clients.
+#[derive(Description)]
+pub struct ClientConnection(Slice<client::Client>);
+
+/// A client in a page.
+#[derive(SimpleObject)]
+struct ClientEdge {
+    /// Its place in the list.
+    cursor: String,
+    /// The client.
+    node: Client,
+}
+
+fn cursor(client: &client::Client) -> String {
+    connection::by_name(&client.row.name, client.row.id)
+}
+
+#[Object(use_type_description)]
+impl ClientConnection {
+    /// The clients of this page, each with its place.
+    async fn edges(&self) -> Vec<ClientEdge> {
+        self.0
+            .rows
+            .iter()
+            .map(|client| ClientEdge { cursor: cursor(client), node: client.clone().into() })
+            .collect()
+    }
+
+    /// Which part of the list this is.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.0, cursor)
+    }
+
+    /// How many there are in all.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = ctx.read(|connection, caller| Box::pin(access::count(connection, caller))).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+#[derive(Default)]
+pub struct Queries;
+
+#[Object(name = "ClientQueries")]
+impl Queries {
+    /// The clients that the viewer reaches, by name.
+    async fn clients(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<ClientConnection> {
+        let services = ctx.services();
+        let page = Page::new(first, connection::place(after)?, last, connection::place(before)?)?;
+        impersonation::note_read(&services.log, &services.seen, ctx.caller()?, "clients", None).await?;
+        let slice = ctx
+            .read(move |connection, caller| {
+                Box::pin(async move { access::page(connection, caller, &page).await })
+            })
+            .await?;
+        Ok(ClientConnection(slice))
+    }
+}

@@ -1,0 +1,68 @@
+//! Relay connections: pages of a list, with opaque cursors.
+
+use crate::domain::access::Place;
+use crate::domain::page::Slice;
+use crate::error::{Error, ErrorCode, Result};
+use async_graphql::SimpleObject;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// Which part of the list a page is.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct PageInfo {
+    /// Whether there is something before this page.
+    pub has_previous_page: bool,
+    /// Whether there is something after this page.
+    pub has_next_page: bool,
+    /// The first row's cursor.
+    pub start_cursor: Option<String>,
+    /// The last row's cursor.
+    pub end_cursor: Option<String>,
+}
+
+impl PageInfo {
+    /// Of a page whose rows have these cursors.
+    pub fn new<T>(slice: &Slice<T>, cursor: impl Fn(&T) -> String) -> Self {
+        Self {
+            has_previous_page: slice.has_previous,
+            has_next_page: slice.has_next,
+            start_cursor: slice.rows.first().map(&cursor),
+            end_cursor: slice.rows.last().map(&cursor),
+        }
+    }
+}
+
+/// The cursor of a place in a list that goes by name.
+pub fn by_name(name: &str, id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode([id.as_bytes(), name.as_bytes()].concat())
+}
+
+/// The place that a cursor means; `BAD_USER_INPUT` if it is none.
+pub fn place(cursor: Option<String>) -> Result<Option<Place>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let place = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| {
+        let (id, name) = bytes.split_at_checked(16)?;
+        Some(Place {
+            id: Uuid::from_slice(id).ok()?,
+            name: String::from_utf8(name.to_vec()).ok().filter(|name| !name.contains('\0'))?,
+        })
+    });
+    place.map(Some).ok_or_else(bad_cursor)
+}
+
+/// The cursor of a position in a log.
+pub fn by_position(position: i64) -> String {
+    URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+}
+
+/// The position that a cursor means; `BAD_USER_INPUT` if it is none.
+pub fn position(cursor: Option<String>) -> Result<Option<i64>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(|bytes| Some(i64::from_be_bytes(bytes))).ok_or_else(bad_cursor)
+}
+
+fn bad_cursor() -> Error {
+    Error::stop_saying(ErrorCode::BadUserInput, "This is not a cursor of this list.")
+}

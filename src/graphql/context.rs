@@ -1,0 +1,219 @@
+//! What a resolver has at hand: the services of the house, who asks, and the way into a transaction.
+
+use crate::caller::Caller;
+use crate::config::Limits;
+use crate::db::{Connection, counting};
+use crate::domain::impersonation::Seen;
+use crate::domain::sign_in::{self, Authenticated};
+use crate::domain::user::password::Hasher;
+use crate::error::{Error, ErrorCode, Result};
+use crate::events::idempotency::{self, Key};
+use crate::events::{Author, Log, Tx};
+use crate::secret::Token;
+use async_graphql::Context;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// The services that resolvers call; one for each process.
+#[derive(Clone)]
+pub struct Services {
+    pub log: Log,
+    pub hasher: Hasher,
+    pub seen: Arc<Seen>,
+    pub limits: Arc<Limits>,
+    /// Whether anybody may register a firm.
+    pub open_registration: bool,
+    /// Changes that are under way; shutting down waits for them.
+    pub running: TaskTracker,
+}
+
+/// One request: who asks, from where, and what its answer carries beside the data.
+pub struct RequestContext {
+    pub authenticated: Option<Authenticated>,
+    pub address: IpAddr,
+    /// The device's token, from its cookie.
+    pub device: Option<Token>,
+    /// Whether the session came in a cookie.
+    pub session_in_cookie: bool,
+    pub idempotency_key: Option<String>,
+    pub body_hash: Vec<u8>,
+    /// Whether the answer may set a cookie: the request's origin is allowed.
+    pub cookies_allowed: bool,
+    pub outcome: Mutex<Outcome>,
+}
+
+/// What an answer carries beside the data.
+#[derive(Default)]
+pub struct Outcome {
+    /// The session's new cookie: `Some(None)` takes it away.
+    pub session_cookie: Option<Option<Token>>,
+    pub device_cookie: Option<Token>,
+    /// Whom the session acts for from now on, if that changed.
+    pub acting: Option<Option<serde_json::Value>>,
+    pub cost: Option<super::cost::Cost>,
+}
+
+impl RequestContext {
+    /// Changes what the answer carries.
+    pub fn outcome<T>(&self, change: impl FnOnce(&mut Outcome) -> T) -> T {
+        change(&mut self.outcome.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The same, on async-graphql's context.
+pub trait Locum {
+    fn services(&self) -> &Services;
+    fn request(&self) -> &RequestContext;
+
+    /// Who asks; `UNAUTHENTICATED` without a session.
+    fn authenticated(&self) -> Result<&Authenticated> {
+        self.request().authenticated.as_ref().ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))
+    }
+
+    /// The same, in short.
+    fn caller(&self) -> Result<&Caller> {
+        Ok(&self.authenticated()?.caller)
+    }
+
+    /// The response name of the field that is resolved.
+    fn field_name(&self) -> String;
+
+    /// Runs a command in a transaction and a task of its own. With an idempotency key, a repetition answers the first
+    /// success; the same change in somebody else's name is another change.
+    fn mutate<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        Self: Sync,
+    {
+        self.mutate_within(|caller| caller.acting().map(|acting| acting.principal.id), work)
+    }
+
+    /// The same for a change of the session itself, which may change who is acted for: in another session it is another
+    /// change.
+    fn mutate_session<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        Self: Sync,
+    {
+        self.mutate_within(|caller| Some(caller.session), work)
+    }
+
+    /// The same; the record of an idempotency key is within what `scope` says.
+    fn mutate_within<T, F>(
+        &self,
+        scope: fn(&Caller) -> Option<Uuid>,
+        work: F,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        Self: Sync,
+    {
+        async move {
+            let caller = self.caller()?.clone();
+            let key = self.request().idempotency_key.clone().map(|key| Key {
+                user: caller.actor,
+                key,
+                field: scope(&caller)
+                    .map_or(self.field_name(), |scope| format!("{scope}/{}", self.field_name())),
+                body_hash: self.request().body_hash.clone(),
+            });
+            let (log, field) = (self.services().log.clone(), self.field_name());
+            self.detached(async move {
+                let mut tx = log.begin(Author::from(&caller)).await?;
+                match once(&mut tx, &caller, key, work).await {
+                    Ok(value) => tx.commit().await.map(|()| value),
+                    Err(error) => {
+                        tx.roll_back().await;
+                        if matches!(error.code(), ErrorCode::Forbidden | ErrorCode::NotWhileImpersonating) {
+                            sign_in::note_denial(&log, &caller, error.code(), field).await;
+                        }
+                        Err(error)
+                    }
+                }
+            })
+            .await
+        }
+    }
+
+    /// Runs work in a task of its own, to its end, whether or not anybody waits for it.
+    fn detached<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        Self: Sync,
+    {
+        async move {
+            let counted = counting::into(counting::current(), work).in_current_span();
+            self.services().running.spawn(counted).await.map_err(Error::internal)?
+        }
+    }
+
+    /// Runs a query's statements. In a read-only impersonation they are in a read-only transaction: the database itself
+    /// refuses to change anything.
+    fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Connection, &'c Caller) -> BoxFuture<'c, Result<T>> + Send,
+        Self: Sync,
+    {
+        async move {
+            let caller = self.caller()?;
+            let mut connection = self.services().log.reader().await?;
+            if !caller.is_read_only() {
+                return work(&mut connection, caller).await;
+            }
+            crate::db::read_only(&mut connection).await?;
+            let result = work(&mut connection, caller).await;
+            crate::db::end_read_only(&mut connection).await?;
+            result
+        }
+    }
+}
+
+async fn once<T, F>(tx: &mut Tx, caller: &Caller, key: Option<Key>, work: F) -> Result<T>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+{
+    let Some(key) = key else { return work(tx, caller).await };
+    if let Some(first) = idempotency::recall(tx, &key).await? {
+        return Ok(first);
+    }
+    let value = work(tx, caller).await?;
+    idempotency::remember(tx, key, &value).await?;
+    Ok(value)
+}
+
+impl Locum for Context<'_> {
+    fn services(&self) -> &Services {
+        self.data_unchecked::<Services>()
+    }
+
+    fn request(&self) -> &RequestContext {
+        self.data_unchecked::<Arc<RequestContext>>()
+    }
+
+    fn field_name(&self) -> String {
+        self.item.node.response_key().node.to_string()
+    }
+}
+
+impl RequestContext {
+    /// Whose bucket the request is paid from.
+    pub fn payer(&self) -> String {
+        match &self.authenticated {
+            Some(authenticated) => authenticated.session.id.to_string(),
+            None => self.address.to_string(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The log, as far as the viewer hears of it.
+
+use super::connection::{self, PageInfo};
+use super::context::Locum;
+use super::guard::own_only;
+use super::node::global;
+use super::scalar::AnyJson;
+use super::user::User;
+use crate::domain::feed::{self, Entry};
+use crate::domain::page::{Page, Slice};
+use crate::error::Result;
+use crate::id::NodeType;
+use async_graphql::{Context, Description, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+
+/// Something that happened.
+#[derive(Description)]
+pub struct Event(Entry);
+
+#[Object(use_type_description)]
+impl Event {
+    /// The event's id; the same wherever it is seen.
+    async fn id(&self) -> ID {
+        global(NodeType::Event, self.0.row.id)
+    }
+
+    /// Its place in the firm's log.
+    async fn cursor(&self) -> String {
+        connection::by_position(self.0.row.position)
+    }
+
+    /// What happened: a name of the event catalogue.
+    #[graphql(name = "type")]
+    async fn event_type(&self) -> &str {
+        &self.0.row.type_
+    }
+
+    /// When it happened.
+    async fn occurred_at(&self) -> DateTime<Utc> {
+        self.0.row.occurred_at
+    }
+
+    /// Who was at the keyboard; null if it was the program itself or whoever runs it.
+    async fn actor(&self) -> Option<User> {
+        self.0.actor.clone().map(User::from)
+    }
+
+    /// In whose name; null if in their own.
+    async fn principal(&self) -> Option<User> {
+        self.0.principal.clone().map(User::from)
+    }
+
+    /// What it says, as the event catalogue describes.
+    async fn data(&self) -> AnyJson {
+        AnyJson(self.0.row.payload.clone())
+    }
+}
+
+/// A page of events.
+#[derive(Description)]
+pub struct EventConnection(Slice<Entry>);
+
+/// An event in a page.
+#[derive(SimpleObject)]
+struct EventEdge {
+    /// Its place in the log.
+    cursor: String,
+    /// The event.
+    node: Event,
+}
+
+fn cursor(entry: &Entry) -> String {
+    connection::by_position(entry.row.position)
+}
+
+#[Object(use_type_description)]
+impl EventConnection {
+    /// The events of this page, each with its place.
+    async fn edges(&self) -> Vec<EventEdge> {
+        self.0
+            .rows
+            .iter()
+            .map(|entry| EventEdge { cursor: cursor(entry), node: Event(entry.clone()) })
+            .collect()
+    }
+
+    /// Which part of the log this is.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.0, cursor)
+    }
+}
+
+#[derive(Default)]
+pub struct Queries;
+
+#[Object(name = "EventQueries")]
+impl Queries {
+    /// What happened that the viewer hears of, in the order in which it happened. Not shown while impersonating.
+    #[graphql(directive = own_only::apply())]
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<EventConnection> {
+        let page = Page::new(first, connection::position(after)?, last, connection::position(before)?)?;
+        let slice = ctx
+            .read(move |connection, caller| {
+                Box::pin(async move { feed::page(connection, caller.actor, &page).await })
+            })
+            .await?;
+        Ok(EventConnection(slice))
+    }
+}

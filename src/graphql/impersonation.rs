@@ -1,0 +1,148 @@
+//! Impersonations.
+
+use super::context::Locum;
+use super::error::Payload;
+use super::guard::{alone, as_actor};
+use super::node::{global, local};
+use super::user::User;
+use crate::caller::Mode;
+use crate::domain::impersonation::{self, EndReason, Start};
+use crate::error::Result;
+use crate::id::NodeType;
+use async_graphql::{Context, Description, ID, InputObject, Object};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+
+/// Someone works as a principal, in one session, for a time.
+#[derive(Description)]
+pub struct Impersonation(impersonation::Impersonation);
+
+impl From<impersonation::Impersonation> for Impersonation {
+    fn from(impersonation: impersonation::Impersonation) -> Self {
+        Self(impersonation)
+    }
+}
+
+#[Object(use_type_description)]
+impl Impersonation {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(NodeType::Impersonation, self.0.row.id)
+    }
+
+    /// In whose name.
+    async fn principal(&self) -> User {
+        self.0.principal.clone().into()
+    }
+
+    /// Who is at the keyboard.
+    async fn actor(&self) -> User {
+        self.0.actor.clone().into()
+    }
+
+    /// Whether anything may be changed.
+    async fn mode(&self) -> Mode {
+        self.0.row.mode
+    }
+
+    /// What the actor gave as the reason.
+    async fn reason(&self) -> Option<&str> {
+        self.0.row.reason.as_deref()
+    }
+
+    /// When it started.
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.0.row.started_at
+    }
+
+    /// When it ends at the latest; left alone for 30 minutes, it ends earlier.
+    async fn expires_at(&self) -> DateTime<Utc> {
+        self.0.row.expires_at
+    }
+
+    /// When it ended; null while it runs.
+    async fn ended_at(&self) -> Option<DateTime<Utc>> {
+        self.0.row.ended_at
+    }
+
+    /// Why it ended; null while it runs.
+    async fn end_reason(&self) -> Option<EndReason> {
+        self.0.row.end_reason
+    }
+}
+
+/// Whom to act for, and how.
+#[derive(InputObject)]
+struct StartImpersonationInput {
+    /// The delegation: one of `viewer.principals`.
+    delegation_id: ID,
+    /// `READ_WRITE` has to be asked for, and the scope must have `EDIT` or `SHARE`.
+    #[graphql(default_with = "Mode::ReadOnly")]
+    mode: Mode,
+    /// Why, in at most 500 characters; the principal reads it.
+    reason: Option<String>,
+}
+
+crate::payload! {
+    /// The answer of `startImpersonation`.
+    StartImpersonationPayload {
+        /// The impersonation that runs now.
+        impersonation: Impersonation,
+    }
+}
+
+crate::payload! {
+    /// The answer of `stopImpersonation`.
+    StopImpersonationPayload {
+        /// The impersonation that was left.
+        impersonation: Impersonation,
+    }
+}
+
+#[derive(Default)]
+pub struct Mutations;
+
+#[Object(name = "ImpersonationMutations")]
+impl Mutations {
+    /// Works as a principal from now on, in this session; goes over from another one in the same step. From then on
+    /// everything is seen as the principal sees it.
+    #[graphql(directive = as_actor::apply(), directive = alone::apply())]
+    async fn start_impersonation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to act for, and how.")] input: StartImpersonationInput,
+    ) -> Result<StartImpersonationPayload> {
+        let started = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
+            Ok(delegation) => {
+                let start = Start { delegation, mode: input.mode, reason: input.reason };
+                ctx.mutate_session(move |tx, caller| impersonation::start(tx, caller, start).boxed()).await
+            }
+            Err(error) => Err(error),
+        };
+        StartImpersonationPayload::of(started, |started| {
+            ctx.request().outcome(|outcome| outcome.acting = Some(Some(acting(&started))));
+            StartImpersonationPayload { impersonation: Some(started.into()), ..Default::default() }
+        })
+    }
+
+    /// Stops working as somebody else; the session goes on as the own one.
+    #[graphql(directive = as_actor::apply(), directive = alone::apply())]
+    async fn stop_impersonation(&self, ctx: &Context<'_>) -> Result<StopImpersonationPayload> {
+        let stopped = ctx.mutate_session(|tx, caller| impersonation::stop(tx, caller).boxed()).await;
+        StopImpersonationPayload::of(stopped, |stopped| {
+            ctx.request().outcome(|outcome| outcome.acting = Some(None));
+            StopImpersonationPayload { impersonation: Some(stopped.into()), ..Default::default() }
+        })
+    }
+}
+
+/// What `extensions.acting` says of a running impersonation.
+pub fn acting(impersonation: &impersonation::Impersonation) -> serde_json::Value {
+    let person = |user: &crate::domain::user::User| serde_json::json!({ "id": crate::id::encode(NodeType::User, user.id), "name": user.display_name });
+    serde_json::json!({
+        "actor": person(&impersonation.actor),
+        "principal": person(&impersonation.principal),
+        "mode": impersonation.row.mode,
+        "expiresAt": impersonation.row.expires_at,
+    })
+}

@@ -1,0 +1,32 @@
+//! The face: one GraphQL schema. It translates and decides nothing; the rules are in [`crate::domain`].
+//!
+//! A request is *admitted* first ([`guard`]): signed in, and while impersonating only what is marked for it. Queries
+//! take a connection for each statement; a mutation runs in a task and a transaction of its own ([`context`]), so that
+//! a client that hangs up cannot cut it in half. A refusal becomes a `UserError` of the payload, everything else an
+//! error of the answer ([`error`]). What an operation costs is known before it runs ([`cost`]).
+
+pub mod context;
+pub mod cost;
+pub mod error;
+pub mod guard;
+pub mod limits;
+pub mod variables;
+
+mod client;
+mod connection;
+mod delegation;
+mod event;
+mod firm;
+mod impersonation;
+mod loaders;
+mod node;
+mod scalar;
+mod schema;
+pub mod shape;
+mod sign_in;
+mod user;
+mod viewer;
+
+pub use context::{Outcome, RequestContext, Services};
+pub use impersonation::acting;
+pub use schema::{Face, Schema, build, sdl};

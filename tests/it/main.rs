@@ -1,0 +1,19 @@
+//! The stories: what people do with locum, told through its front door. Each runs in a database of its own.
+
+mod support;
+
+mod delegation;
+mod endpoint;
+mod graph;
+mod house;
+mod idempotency;
+mod impersonation;
+mod limits;
+mod mails;
+mod main_job;
+mod passwords;
+mod registration;
+mod relay;
+mod secrets;
+mod sign_in;
+mod starting;

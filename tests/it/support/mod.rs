@@ -1,0 +1,15 @@
+//! What stories are told with: a house of one's own, people in it, and the mails that arrive.
+
+mod account;
+mod actor;
+mod app;
+mod clock;
+mod database;
+pub mod smtp;
+mod timing;
+
+pub use actor::{Actor, Answer, stranger};
+pub use app::{PASSPHRASE, TestApp, app, app_with, eventually};
+pub use clock::ManualClock;
+pub use database::Database;
+pub use timing::{assert_same_time, told_apart};
