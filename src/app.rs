@@ -9,7 +9,7 @@ use crate::db::{Database, migrations};
 use crate::delivery::mail::Transport;
 use crate::delivery::{Links, Relay};
 use crate::domain::user::password::Hasher;
-use crate::domain::{sign_in, throttle};
+use crate::domain::{case, impersonation, sign_in, throttle};
 use crate::events::{Author, Hub, Log, idempotency};
 use crate::graphql::{self, Services};
 use crate::http::{self, Door, ops};
@@ -160,19 +160,19 @@ async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     }
 }
 
-/// Looks after what nobody waits for: wishes for password resets each second, the database's clock every half minute, what
-/// is too old every ten minutes.
+/// Looks after what nobody waits for: wishes for password resets and what is over by the clock each second, the database's
+/// clock and who gets a summary every half minute, what is too old every ten minutes.
 async fn maintain(log: Log, follows: Option<Arc<DatabaseClock>>, stop: CancellationToken) {
     let mut clock = tokio::time::interval(Duration::from_secs(30));
     let mut sweep = tokio::time::interval(Duration::from_secs(600));
-    let mut resets = tokio::time::interval(Duration::from_secs(1));
-    resets.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut often = tokio::time::interval(Duration::from_secs(1));
+    often.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => return,
-            _ = clock.tick() => follow(&log, follows.as_deref()).await,
+            _ = clock.tick() => every_half_minute(&log, follows.as_deref()).await,
             _ = sweep.tick() => sweep_up(&log).await,
-            _ = resets.tick() => process_resets(&log).await,
+            _ = often.tick() => every_second(&log).await,
         };
         if let Err(error) = done {
             tracing::warn!(?error, "maintenance failed; it is tried again");
@@ -180,22 +180,25 @@ async fn maintain(log: Log, follows: Option<Arc<DatabaseClock>>, stop: Cancellat
     }
 }
 
-async fn follow(log: &Log, clock: Option<&DatabaseClock>) -> crate::error::Result<()> {
+async fn every_half_minute(log: &Log, clock: Option<&DatabaseClock>) -> crate::error::Result<()> {
     if let Some(clock) = clock {
         clock.set(log.database.now().await?);
     }
+    while log.transact(Author::System, async |tx| impersonation::summarize(tx).await).await? > 0 {}
     Ok(())
 }
 
 async fn sweep_up(log: &Log) -> crate::error::Result<()> {
     log.transact(Author::System, async |tx| {
         idempotency::sweep(tx).await?;
+        case::sweep_prints(tx).await?;
         throttle::sweep(tx).await
     })
     .await
 }
 
-async fn process_resets(log: &Log) -> crate::error::Result<()> {
+async fn every_second(log: &Log) -> crate::error::Result<()> {
+    while log.transact(Author::System, async |tx| impersonation::end_overdue(tx).await).await? > 0 {}
     while log.transact(Author::System, async |tx| sign_in::process_reset_requests(tx).await).await? > 0 {}
     Ok(())
 }

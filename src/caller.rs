@@ -71,10 +71,13 @@ crate::text_enum! {
 #[derive(Clone, Debug)]
 pub struct Acting {
     pub impersonation: Uuid,
+    pub delegation: Uuid,
     pub principal: UserKey,
     pub principal_kind: Kind,
     pub mode: Mode,
     pub scope: Vec<Action>,
+    /// Whether only the clients count that the principal listed for the delegation.
+    pub only_listed_clients: bool,
 }
 
 /// Whether the session acts for someone.
@@ -120,6 +123,27 @@ impl Caller {
     /// Whether nothing may be changed.
     pub fn is_read_only(&self) -> bool {
         self.acting().is_some_and(|acting| acting.mode == Mode::ReadOnly)
+    }
+
+    /// What kind of user it is whose data is seen.
+    pub fn subject_kind(&self) -> Kind {
+        self.acting().map_or(self.kind, |acting| acting.principal_kind)
+    }
+
+    /// Refuses what an impersonation does not include, and says what it lacks: an action of the delegation's scope, or the
+    /// mode in which something can be changed. Whoever is there as themselves lacks neither.
+    pub fn require(&self, action: Action) -> Result<(), Error> {
+        let Some(acting) = self.acting() else { return Ok(()) };
+        if !acting.scope.contains(&action) {
+            let missing = action.as_str();
+            return Err(Error::out_of_scope(missing, format!("The delegation does not include {missing}.")));
+        }
+        if matches!(action, Action::Edit | Action::Share) && acting.mode == Mode::ReadOnly {
+            let message =
+                "This impersonation is READ_ONLY. To change anything, start it with mode READ_WRITE.";
+            return Err(Error::out_of_scope(Mode::ReadWrite.as_str(), message));
+        }
+        Ok(())
     }
 
     /// Whether the caller, as themselves, has the capability.

@@ -16,6 +16,10 @@ pub const SESSION_IDLE: TimeDelta = TimeDelta::hours(1);
 pub const IMPERSONATION: TimeDelta = TimeDelta::hours(8);
 /// Longest time that an impersonation may be left alone.
 pub const IMPERSONATION_IDLE: TimeDelta = TimeDelta::minutes(30);
+/// How long a link to something on paper holds.
+pub const PRINT_LINK: TimeDelta = TimeDelta::minutes(5);
+/// Most elements of a list in an input.
+pub const LIST_MAX: usize = 250;
 /// How old the note of the last use may get before it is written anew.
 pub const LAST_SEEN_PRECISION: TimeDelta = TimeDelta::minutes(1);
 /// Rows of a page, if nobody says how many.

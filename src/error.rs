@@ -52,6 +52,10 @@ pub enum Detail {
     },
     /// The handles of the people who share an address.
     Handles(Vec<String>),
+    /// The version that the thing has by now.
+    Conflict {
+        current_version: i32,
+    },
 }
 
 /// A stop, with what a program needs to react to it.
@@ -61,6 +65,8 @@ pub struct Stop {
     pub message: String,
     /// Seconds after which a retry makes sense.
     pub retry_after: Option<u32>,
+    /// The action or the mode that an impersonation lacks for it.
+    pub missing: Option<&'static str>,
 }
 
 impl Refusal {
@@ -80,6 +86,12 @@ impl Refusal {
         Self { detail, ..Self::new(ErrorCode::Forbidden) }
     }
 
+    /// A change of something that somebody else has changed meanwhile.
+    pub fn conflict(current_version: i32) -> Self {
+        let detail = Detail::Conflict { current_version };
+        Self { detail, ..Self::new(ErrorCode::Conflict).at("expectedVersion") }
+    }
+
     /// Points at an input field.
     pub fn at(mut self, field: &str) -> Self {
         self.field = vec!["input".to_owned(), field.to_owned()];
@@ -96,17 +108,24 @@ impl Refusal {
 impl Error {
     /// A stop with the code's own sentence.
     pub fn stop(code: ErrorCode) -> Self {
-        Self::Stop(Stop { code, message: code.message().to_owned(), retry_after: None })
+        Self::stop_saying(code, code.message())
     }
 
     /// A stop that says in other words what was wrong.
     pub fn stop_saying(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self::Stop(Stop { code, message: message.into(), retry_after: None })
+        Self::Stop(Stop { code, message: message.into(), retry_after: None, missing: None })
+    }
+
+    /// An action or a mode that an impersonation lacks.
+    pub fn out_of_scope(missing: &'static str, message: impl Into<String>) -> Self {
+        let code = ErrorCode::OutOfScope;
+        Self::Stop(Stop { code, message: message.into(), retry_after: None, missing: Some(missing) })
     }
 
     /// A stop that passes by itself.
     pub fn retry_after(code: ErrorCode, seconds: u32) -> Self {
-        Self::Stop(Stop { code, message: code.message().to_owned(), retry_after: Some(seconds.max(1)) })
+        let (message, retry_after) = (code.message().to_owned(), Some(seconds.max(1)));
+        Self::Stop(Stop { code, message, retry_after, missing: None })
     }
 
     /// A fault of ours.

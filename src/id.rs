@@ -12,7 +12,7 @@ pub fn new(now: DateTime<Utc>) -> Uuid {
 }
 
 /// The types that a global id can name; the tag never changes once given out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum NodeType {
     Firm = 1,
@@ -22,10 +22,11 @@ pub enum NodeType {
     Impersonation = 5,
     Event = 6,
     Account = 7,
+    Case = 8,
 }
 
 impl NodeType {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Firm,
         Self::User,
         Self::Client,
@@ -33,6 +34,7 @@ impl NodeType {
         Self::Impersonation,
         Self::Event,
         Self::Account,
+        Self::Case,
     ];
 }
 

@@ -23,6 +23,7 @@ pub enum Purpose {
     Session,
     Device,
     Link,
+    Print,
 }
 
 impl Token {
@@ -34,6 +35,7 @@ impl Token {
             Purpose::Session => "lcs_",
             Purpose::Device => "lcd_",
             Purpose::Link => "lcl_",
+            Purpose::Print => "lcp_",
         };
         Ok(Self(SecretString::from(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes)))))
     }

@@ -9,7 +9,7 @@ use locum::config::{self, Flags};
 use locum::db::migrations;
 use locum::defaults::SESSION;
 use locum::domain::client::{self, Draft};
-use locum::domain::delegation::{self, NewDelegation};
+use locum::domain::delegation::{self, NewDelegation, Terms};
 use locum::domain::firm::{self, NewFirm};
 use locum::domain::session;
 use locum::domain::user::{self, Invitation, User};
@@ -164,7 +164,8 @@ async fn delegate(tx: &mut Tx, principal: &Session, to: &User) -> Result<()> {
         stand: Stand::Own,
     };
     let scope = vec![Action::View, Action::Edit, Action::Print];
-    delegation::add(tx, &caller, NewDelegation { email: to.email.clone(), handle: None, scope })
+    let terms = Terms { scope, ..Terms::default() };
+    delegation::add(tx, &caller, NewDelegation { email: to.email.clone(), handle: None, terms })
         .await
         .map(drop)
 }

@@ -2,9 +2,10 @@
 
 use crate::caller::{Action, Mode, UserKey};
 use crate::error::{ErrorCode, Place};
-use crate::events::event::Parties;
+use crate::events::event::{Parties, Terms};
 use crate::events::{Event, MailTemplate, Subject};
 use crate::id::NodeType;
+use chrono::{DateTime, TimeDelta};
 use std::fmt::Write;
 use uuid::Uuid;
 
@@ -60,40 +61,67 @@ pub fn examples() -> Vec<Event> {
     let (principal, actor, delegate) = (user, Subject(NodeType::User, id(3)), Subject(NodeType::User, id(3)));
     let delegation = Subject(NodeType::Delegation, id(4));
     let impersonation = Subject(NodeType::Impersonation, id(5));
+    let (client, case) = (Subject(NodeType::Client, id(7)), Subject(NodeType::Case, id(8)));
+    let (readers, at) = (vec![key], DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
+    let terms = Terms {
+        scope: vec![Action::View, Action::Edit, Action::Print],
+        all_clients: true,
+        valid_from: at,
+        valid_until: None,
+        scheduled: false,
+        reason_required: false,
+    };
     let (mode, reason) = (Mode::ReadOnly, Some("Quarter-end review".to_owned()));
     vec![
         Event::FirmRegistered { firm: Subject(NodeType::Firm, id(1)), slug: "harbour".to_owned(), user: key },
         Event::UserInvited { user, handle: "ana".to_owned(), key },
         Event::UserRegistered { user, handle: "ana".to_owned(), key },
+        Event::UserUpdated { user, version: 2, key },
         Event::PasswordResetRequested { user, key, registered: true },
         Event::PasswordChanged { user, key },
         Event::SignInsRefused { user, failures: 10, key },
         Event::FirmImported { people: 8, clients: 59 },
-        Event::DelegationCreated {
-            delegation,
-            principal,
-            scope: vec![Action::View, Action::Edit, Action::Print],
-            parties,
-        },
+        Event::ClientUpdated { client, version: 2, readers: readers.clone() },
+        Event::CaseCreated { case, client, readers: readers.clone() },
+        Event::CaseUpdated { case, client, version: 2, readers: readers.clone() },
+        Event::CasePrinted { case, client, version: 2, readers },
+        Event::DelegationCreated { delegation, principal, terms: terms.clone(), parties },
+        Event::DelegationChanged { delegation, principal, terms, parties },
+        Event::DelegationInviteResent { delegation, principal, parties },
         Event::DelegationActivated { delegation, principal, delegate, parties },
         Event::DelegationRevoked { delegation, principal, parties },
         Event::DelegationDeclined { delegation, principal, parties },
+        Event::DelegationExpired { delegation, principal, parties },
         Event::ImpersonationStarted {
             impersonation,
             principal,
             actor,
             mode,
             reason: reason.clone(),
+            first: true,
             parties,
         },
-        Event::ImpersonationSwitched { impersonation, principal, actor, mode, reason, parties },
-        Event::ImpersonationEnded { impersonation, principal, actor, end_reason: "STOPPED", parties },
+        Event::ImpersonationSwitched { impersonation, principal, actor, mode, reason, first: false, parties },
+        Event::ImpersonationEnded {
+            impersonation,
+            principal,
+            actor,
+            end_reason: "STOPPED",
+            ended_at: at,
+            parties,
+        },
         Event::ImpersonatedAction {
             impersonation,
             action: Action::View,
-            operation: "clients",
-            object: None,
+            operation: "case",
+            objects: vec![case],
             parties,
+        },
+        Event::DailySummaryDue {
+            user,
+            since: at.date_naive(),
+            until: at.date_naive() + TimeDelta::days(1),
+            key,
         },
         Event::EmailSent { mail: id(6), template: MailTemplate::DelegationGranted, sender: Some(key) },
         Event::EmailFailed {

@@ -15,6 +15,39 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    case_prints (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        case_id -> Uuid,
+        session_firm_id -> Uuid,
+        session_id -> Uuid,
+        impersonation_id -> Nullable<Uuid>,
+        token_hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        opened_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    cases (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        client_id -> Uuid,
+        title -> Text,
+        facts -> Jsonb,
+        state -> Text,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        version -> Int4,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     clients (firm_id, id) {
         firm_id -> Uuid,
         id -> Uuid,
@@ -30,6 +63,16 @@ diesel::table! {
         created_at -> Timestamptz,
         version -> Int4,
         adviser_can_advise -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    delegation_clients (firm_id, delegation_id, client_id) {
+        firm_id -> Uuid,
+        delegation_id -> Uuid,
+        client_id -> Uuid,
     }
 }
 
@@ -52,6 +95,9 @@ diesel::table! {
         activated_at -> Nullable<Timestamptz>,
         ended_at -> Nullable<Timestamptz>,
         version -> Int4,
+        only_listed_clients -> Bool,
+        schedule -> Nullable<Jsonb>,
+        reason_required -> Bool,
     }
 }
 
@@ -160,6 +206,7 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         end_reason -> Nullable<Text>,
         left_at -> Nullable<Timestamptz>,
+        expiry_reason -> Text,
     }
 }
 
@@ -272,6 +319,8 @@ diesel::table! {
         created_at -> Timestamptz,
         version -> Int4,
         can_advise -> Bool,
+        daily_summary -> Bool,
+        summarized_on -> Nullable<Date>,
     }
 }
 
@@ -284,7 +333,10 @@ diesel::joinable!(users -> firms (firm_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    case_prints,
+    cases,
     clients,
+    delegation_clients,
     delegations,
     devices,
     event_audience,

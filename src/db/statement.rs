@@ -56,6 +56,7 @@ values! {
     Vec<u8> => Binary,
     Vec<String> => Array<Text>,
     Vec<Vec<u8>> => Array<Binary>,
+    Vec<i64> => Array<BigInt>,
     Vec<uuid::Uuid> => Array<diesel::sql_types::Uuid>,
     serde_json::Value => Jsonb,
 }

@@ -3,10 +3,11 @@
 
 use super::links::Purpose;
 use super::store::Subject;
-use crate::caller::Action;
+use crate::caller::{Action, Mode};
 use crate::events::MailTemplate;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::Queryable;
+use serde::Serialize;
 use uuid::Uuid;
 
 /// What there is to know about a mail.
@@ -23,6 +24,38 @@ pub struct Facts {
     pub grant: Option<Grant>,
     /// which may be that of somebody who has an account.
     pub account: Option<Account>,
+    /// Who acts for the recipient.
+    pub acting: Option<Acting>,
+    /// What was done in the recipient's name, and on which days.
+    pub summary: Option<Summary>,
+}
+
+/// Somebody acts for the recipient.
+#[derive(Clone, Debug, Queryable)]
+pub struct Acting {
+    pub actor: String,
+    pub mode: Mode,
+    pub reason: Option<String>,
+}
+
+/// What was done in somebody's name.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The first and the last day.
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    pub deeds: Vec<Deeds>,
+}
+
+/// What one person did.
+#[derive(Clone, Debug, Queryable, Serialize)]
+pub struct Deeds {
+    pub actor: String,
+    /// How often they acted, and how many things they looked at, changed and printed.
+    pub times: i64,
+    pub seen: i64,
+    pub changed: i64,
+    pub printed: i64,
 }
 
 /// The firm that the mail is from.
@@ -53,6 +86,12 @@ pub struct Grant {
     pub email: String,
     pub principal: String,
     pub scope: Vec<Action>,
+    /// From when on, if not from the beginning, and until when.
+    pub begins: Option<DateTime<Utc>>,
+    pub ends: Option<DateTime<Utc>>,
+    /// Whether it holds at certain hours of the week only, and for certain clients only.
+    pub scheduled: bool,
+    pub listed: bool,
     /// Whether it has a delegate already.
     pub taken: bool,
     /// Neither ended nor past its time.
@@ -90,6 +129,10 @@ pub enum Letter {
     PasswordChanged,
     /// Somebody keeps guessing the password.
     SignInsRefused,
+    /// Somebody acts for the recipient for the first time.
+    FirstImpersonation,
+    /// What was done in the recipient's name lately.
+    DailySummary,
 }
 
 /// Which mail is right, or in a few words why none is.
@@ -103,6 +146,8 @@ pub fn decide(template: MailTemplate, facts: &Facts) -> Result<Letter, &'static 
         (MailTemplate::PasswordReset, ..) => Ok(Letter::PasswordReset),
         (MailTemplate::PasswordChanged, ..) => Ok(Letter::PasswordChanged),
         (MailTemplate::SignInsRefused, ..) => Ok(Letter::SignInsRefused),
+        (MailTemplate::FirstImpersonation, ..) => Ok(Letter::FirstImpersonation),
+        (MailTemplate::DailySummary, ..) => Ok(Letter::DailySummary),
     }
 }
 
@@ -132,6 +177,8 @@ impl Letter {
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",
             Self::SignInsRefused => "sign_ins_refused",
+            Self::FirstImpersonation => "first_impersonation",
+            Self::DailySummary => "daily_summary",
         }
     }
 
@@ -142,7 +189,9 @@ impl Letter {
         match self {
             Self::GrantToRegister { .. } | Self::GrantToSignIn | Self::Invitation => Some(INVITATIONS),
             Self::PasswordReset => Some(RESETS),
-            Self::PasswordChanged | Self::SignInsRefused => None,
+            Self::PasswordChanged | Self::SignInsRefused | Self::FirstImpersonation | Self::DailySummary => {
+                None
+            }
         }
     }
 
@@ -161,7 +210,11 @@ impl Letter {
             }
             Self::Invitation => Some((Purpose::Registration, user?)),
             Self::PasswordReset => Some((Purpose::PasswordReset, user?)),
-            Self::GrantToSignIn | Self::PasswordChanged | Self::SignInsRefused => None,
+            Self::GrantToSignIn
+            | Self::PasswordChanged
+            | Self::SignInsRefused
+            | Self::FirstImpersonation
+            | Self::DailySummary => None,
         }
     }
 }
@@ -186,8 +239,19 @@ mod tests {
 
     fn grant() -> Grant {
         let (principal, email) = ("Ana".to_owned(), "bea@harbour.example".to_owned());
-        let scope = vec![Action::View];
-        Grant { id: Uuid::nil(), email, principal, scope, taken: false, live: true, grantable: true }
+        Grant {
+            id: Uuid::nil(),
+            email,
+            principal,
+            scope: vec![Action::View],
+            begins: None,
+            ends: None,
+            scheduled: false,
+            listed: false,
+            taken: false,
+            live: true,
+            grantable: true,
+        }
     }
 
     fn account(pending: bool, active: bool) -> Account {

@@ -1,15 +1,15 @@
 //! What is done about a mail before it goes out: deciding, counting, minting, in one short transaction; then wording.
 
-use super::letter::{self, Facts, Letter};
+use super::letter::{self, Deeds, Facts, Letter};
 use super::links::{Links, Purpose};
 use super::mail::{Message, SendError};
 use super::store::{self, Claim, End, Subject};
 use super::templates::{Templates, Values};
-use crate::caller::{Action, UserKey};
+use crate::caller::{Action, Mode, UserKey};
 use crate::error::Result;
 use crate::events::Tx;
 use crate::secret::{self, Purpose as Secret, Token};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use lettre::message::Mailbox;
 
 /// What to do about a mail.
@@ -91,8 +91,20 @@ async fn values(tx: &mut Tx, links: &Links, claim: &Claim, letter: Letter, facts
     if let Some(grant) = &facts.grant {
         values.principal = Some(name(&grant.principal));
         values.scope = Some(scope_in_words(&grant.scope));
+        (values.begins, values.ends) = (grant.begins.map(at), grant.ends.map(at));
+        (values.scheduled, values.listed) = (grant.scheduled, grant.listed);
         values.unwanted =
             Some(mint(tx, links, claim, Purpose::Unwanted, Subject::Delegation(grant.id)).await?);
+    }
+    if let Some(acting) = &facts.acting {
+        values.actor = Some(name(&acting.actor));
+        values.changes = acting.mode == Mode::ReadWrite;
+        values.reason = acting.reason.as_deref().map(name);
+    }
+    if let Some(summary) = &facts.summary {
+        values.days = Some(days_in_words(summary.first, summary.last));
+        let deeds = summary.deeds.iter().cloned();
+        values.deeds = deeds.map(|deeds| Deeds { actor: name(&deeds.actor), ..deeds }).collect();
     }
     if let (Letter::GrantToSignIn, Some(account)) = (letter, &facts.account) {
         values.link = Some(links.sign_in(account).into());
@@ -129,6 +141,12 @@ impl Ready {
 fn in_words(moment: DateTime<Utc>, zone: &str) -> String {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     format!("{} ({})", moment.with_timezone(&zone).format("%-d %B %Y, %H:%M"), zone.name())
+}
+
+/// `23 November 2026`, or `from 20 November 2026 to 23 November 2026`.
+fn days_in_words(first: NaiveDate, last: NaiveDate) -> String {
+    let [first_day, last_day] = [first, last].map(|day| day.format("%-d %B %Y").to_string());
+    if first == last { format!("on {last_day}") } else { format!("from {first_day} to {last_day}") }
 }
 
 /// `view, edit and print`.

@@ -1,6 +1,6 @@
 //! The mails' SQL.
 
-use super::letter::{Account, Facts, Firm, Grant, Invitee};
+use super::letter::{Account, Acting, Facts, Firm, Grant, Invitee, Summary};
 use super::links::Purpose;
 use crate::db::schema::{links, mail_deliveries};
 use crate::db::statement::sql;
@@ -10,7 +10,7 @@ use crate::secret::{self, Token};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::min;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
@@ -67,17 +67,23 @@ pub async fn release(connection: &mut AsyncPgConnection, claim: &Claim) -> Resul
 /// What decides which mail is right, and what it says.
 pub async fn facts(tx: &mut Tx, claim: &Claim) -> Result<Facts> {
     type InviteeSql = Nullable<(SqlUuid, Text, Text, Text, Bool, Bool)>;
-    type GrantSql = Nullable<(SqlUuid, Text, Text, Array<Text>, Bool, Bool, Bool)>;
+    type Moment = Nullable<Timestamptz>;
+    type GrantSql =
+        Nullable<(SqlUuid, Text, Text, Array<Text>, Moment, Moment, Bool, Bool, Bool, Bool, Bool)>;
     type AccountSql = Nullable<(SqlUuid, Text, Text, Text, Bool, Bool)>;
-    type Row = ((Text, Text), Timestamptz, Nullable<SqlUuid>, InviteeSql, GrantSql, AccountSql);
+    type ActingSql = Nullable<(Text, Text, Nullable<Text>)>;
+    type Row = ((Text, Text), Timestamptz, Nullable<SqlUuid>, InviteeSql, GrantSql, AccountSql, ActingSql);
     let find = sql::<Row>(
         "select f.name, f.time_zone, e.occurred_at,
            case when e.actor_firm_id = m.firm_id then e.actor_id end,
            u.id, u.email, u.display_name, u.handle, u.status = 'PENDING', u.status = 'ACTIVE' and u.can_login,
-           d.id, d.email, p.display_name, d.actions, d.delegate_id is not null,
+           d.id, d.email, p.display_name, d.actions,
+           case when d.valid_from > d.created_at then d.valid_from end, d.valid_until,
+           d.schedule is not null, d.only_listed_clients, d.delegate_id is not null,
            d.ended_at is null and (d.valid_until is null or d.valid_until > ?),
            p.status = 'ACTIVE' and p.can_login and p.kind in ('ADVISER', 'ASSISTANT'),
-           a.id, a.display_name, a.handle, a.firm_slug, a.pending, a.active
+           a.id, a.display_name, a.handle, a.firm_slug, a.pending, a.active,
+           x.display_name, i.mode, i.reason
          from mail_deliveries m
          join firms f on f.id = m.firm_id
          join events e on e.firm_id = m.firm_id and e.id = m.event_id
@@ -98,13 +104,45 @@ pub async fn facts(tx: &mut Tx, claim: &Claim) -> Result<Facts> {
            join firms h on h.id = o.firm_id
            order by o.firm_id = d.firm_id desc, o.status = 'ACTIVE' desc, o.created_at, o.id limit 1
          ) a on true
+         left join impersonations i on i.firm_id = m.firm_id and i.id = e.impersonation_id
+         left join users x on x.firm_id = i.actor_firm_id and x.id = i.actor_id
          where m.firm_id = ? and m.id = ?",
     );
-    type Found = (Firm, DateTime<Utc>, Option<Uuid>, Option<Invitee>, Option<Grant>, Option<Account>);
+    type Found =
+        (Firm, DateTime<Utc>, Option<Uuid>, Option<Invitee>, Option<Grant>, Option<Account>, Option<Acting>);
     let now = tx.now;
     let found: Found = find.bind(now).bind(claim.firm).bind(claim.id).get_result(tx.sql()).await?;
-    let (firm, occurred_at, sender, user, grant, account) = found;
-    Ok(Facts { firm, occurred_at, sender, user, grant, account })
+    let (firm, occurred_at, sender, user, grant, account, acting) = found;
+    let summary = match claim.template {
+        MailTemplate::DailySummary => Some(summary(tx, claim).await?),
+        _ => None,
+    };
+    Ok(Facts { firm, occurred_at, sender, user, grant, account, acting, summary })
+}
+
+/// What was done in the recipient's name on the days that the event names, by whoever did it.
+async fn summary(tx: &mut Tx, claim: &Claim) -> Result<Summary> {
+    let days = sql::<(Date, Date)>(
+        "select (e.payload ->> 'since')::date, (e.payload ->> 'until')::date - 1
+         from mail_deliveries m join events e on e.firm_id = m.firm_id and e.id = m.event_id where m.firm_id = ? and m.id = ?",
+    );
+    let (first, last) = days.bind(claim.firm).bind(claim.id).get_result(tx.sql()).await?;
+    let find = sql::<(Text, BigInt, BigInt, BigInt, BigInt)>(
+        "select x.display_name, count(distinct e.impersonation_id),
+           coalesce(sum(greatest(jsonb_array_length(e.payload -> 'objects'), 1)) filter (where e.type = 'ImpersonatedAction'), 0)::bigint,
+           count(*) filter (where e.type not in ('ImpersonatedAction', 'CasePrinted') and e.type not like 'Impersonation%'),
+           count(*) filter (where e.type = 'CasePrinted')
+         from mail_deliveries m
+         join firms f on f.id = m.firm_id
+         join events d on d.firm_id = m.firm_id and d.id = m.event_id
+         join events e on e.firm_id = m.firm_id and e.principal_id = m.user_id
+           and e.occurred_at >= ((d.payload ->> 'since')::timestamp at time zone f.time_zone)
+           and e.occurred_at < ((d.payload ->> 'until')::timestamp at time zone f.time_zone)
+         join users x on x.firm_id = e.actor_firm_id and x.id = e.actor_id
+         where m.firm_id = ? and m.id = ? group by x.firm_id, x.id, x.display_name order by x.display_name",
+    );
+    let deeds = find.bind(claim.firm).bind(claim.id).load(tx.sql()).await?;
+    Ok(Summary { first, last, deeds })
 }
 
 /// What stands against a further mail to an address.

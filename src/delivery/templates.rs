@@ -3,6 +3,8 @@
 //! Values are data: what someone calls themselves is never read as a template, and in HTML it is escaped. A template
 //! that names a value it does not get is an error, not a gap.
 
+use super::letter::Deeds;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value};
 
 /// What a template can name; what a letter does not have is not defined in it. No `Debug`: there are links in it.
@@ -20,6 +22,19 @@ pub struct Values {
     /// Who lets the recipient act for them, and what they may do.
     pub principal: Option<String>,
     pub scope: Option<String>,
+    /// From when on and until when that holds, if it has a beginning and an end; whether only at certain hours of the week,
+    /// and for certain clients.
+    pub begins: Option<String>,
+    pub ends: Option<String>,
+    pub scheduled: bool,
+    pub listed: bool,
+    /// Who acts for the recipient, whether they can change anything, and why.
+    pub actor: Option<String>,
+    pub changes: bool,
+    pub reason: Option<String>,
+    /// On which days who did what in the recipient's name.
+    pub days: Option<String>,
+    pub deeds: Vec<Deeds>,
     /// The one link of the mail, and until when it holds.
     pub link: Option<String>,
     pub until: Option<String>,
@@ -33,12 +48,21 @@ impl Values {
             ("name", Value::from(self.name.clone())),
             ("firm", self.firm.clone().into()),
             ("when", self.when.clone().into()),
+            ("begins", self.begins.clone().into()),
+            ("ends", self.ends.clone().into()),
+            ("scheduled", self.scheduled.into()),
+            ("listed", self.listed.into()),
+            ("changes", self.changes.into()),
+            ("reason", self.reason.clone().into()),
+            ("deeds", Value::from(Serde(&self.deeds))),
         ];
         let rest = [
             ("handle", &self.handle),
             ("sign_in_firm", &self.sign_in_firm),
             ("principal", &self.principal),
             ("scope", &self.scope),
+            ("actor", &self.actor),
+            ("days", &self.days),
             ("link", &self.link),
             ("until", &self.until),
             ("unwanted", &self.unwanted),
@@ -63,6 +87,10 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files![
     "layout.html",
     "layout.txt",
+    "daily_summary.html",
+    "daily_summary.txt",
+    "first_impersonation.html",
+    "first_impersonation.txt",
     "grant_to_register.html",
     "grant_to_register.txt",
     "grant_to_sign_in.html",
@@ -131,7 +159,12 @@ pub fn escape_html(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [&str; 6] = [
+    /// Those that tell something, and have no link.
+    const NOTICES: [&str; 4] =
+        ["daily_summary", "first_impersonation", "password_changed", "sign_ins_refused"];
+    const ALL: [&str; 8] = [
+        "daily_summary",
+        "first_impersonation",
         "grant_to_register",
         "grant_to_sign_in",
         "invitation",
@@ -150,6 +183,15 @@ mod tests {
             sign_in_firm: some(),
             principal: some(),
             scope: Some("view and edit".to_owned()),
+            begins: Some("1 May 2026, 9:00 (Europe/Berlin)".to_owned()),
+            ends: None,
+            scheduled: true,
+            listed: true,
+            actor: some(),
+            changes: true,
+            reason: some(),
+            days: Some("on 1 May 2026".to_owned()),
+            deeds: vec![Deeds { actor: text.to_owned(), times: 2, seen: 3, changed: 1, printed: 0 }],
             link: Some("https://app.example/register#token=lcl_a&b=c".to_owned()),
             until: Some("8 May 2026, 9:00 (Europe/Berlin)".to_owned()),
             unwanted: Some("https://app.example/unwanted#token=lcl_b".to_owned()),
@@ -178,7 +220,7 @@ mod tests {
         for template in ALL {
             let words = words(template, &values("Ana"));
             let count = |part: &str, link: &str| part.matches(link).count();
-            let expected = usize::from(!["password_changed", "sign_ins_refused"].contains(&template));
+            let expected = usize::from(!NOTICES.contains(&template));
             assert_eq!(
                 count(&words.text, "\nhttps://app.example/register#token=lcl_a&b=c\n"),
                 expected,

@@ -7,8 +7,9 @@ use crate::db::row::SqlOf;
 use crate::db::statement::sql;
 use crate::error::Result;
 use chrono::{DateTime, Utc};
-use diesel::sql_types::Nullable;
+use diesel::sql_types::{BigInt, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 use uuid::Uuid;
 
@@ -63,4 +64,53 @@ fn page_text(order: &str, beyond: &str) -> String {
         User::columns("a"),
         User::columns("p")
     )
+}
+
+/// A page of what someone hears of one impersonation: so many events behind a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Actions {
+    pub recipient: UserKey,
+    pub impersonation: Uuid,
+    pub after: i64,
+    pub fetch: i64,
+}
+
+/// What was done in impersonations, a page of each, in the order in which it was done.
+pub async fn actions(
+    connection: &mut AsyncPgConnection,
+    pages: &[Actions],
+) -> Result<HashMap<Actions, Vec<Entry>>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select k.place, {}, {}, {}
+             from unnest(?, ?, ?, ?, ?) with ordinality as k (firm_id, recipient_id, impersonation_id, after, most, place)
+             cross join lateral (
+               select e.* from events e
+               join event_audience r on r.firm_id = e.firm_id and r.position = e.position and r.recipient_id = k.recipient_id
+               where e.firm_id = k.firm_id and e.impersonation_id = k.impersonation_id and e.position > k.after
+               order by e.position limit k.most) e
+             left join users a on a.firm_id = e.actor_firm_id and a.id = e.actor_id
+             left join users p on p.firm_id = e.principal_firm_id and p.id = e.principal_id
+             order by k.place, e.position",
+            EventRow::columns("e"),
+            User::columns("a"),
+            User::columns("p")
+        )
+    });
+    type Row = (BigInt, SqlOf<EventRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+    let ids = |id: fn(&Actions) -> Uuid| pages.iter().map(id).collect::<Vec<_>>();
+    let find = sql::<Row>(&FIND).bind(ids(|page| page.recipient.firm)).bind(ids(|page| page.recipient.id));
+    let find = find.bind(ids(|page| page.impersonation));
+    let find = find.bind(pages.iter().map(|page| page.after).collect::<Vec<_>>());
+    let find = find.bind(pages.iter().map(|page| page.fetch).collect::<Vec<_>>());
+    let rows: Vec<(i64, EventRow, Option<User>, Option<User>)> = find.load(connection).await?;
+    let mut found: HashMap<_, Vec<_>> = pages.iter().map(|page| (*page, Vec::new())).collect();
+    for (place, row, actor, principal) in rows {
+        // Ordinality counts from one.
+        let page = usize::try_from(place - 1).ok().and_then(|place| pages.get(place));
+        if let Some(entries) = page.and_then(|page| found.get_mut(page)) {
+            entries.push(Entry { row, actor, principal });
+        }
+    }
+    Ok(found)
 }

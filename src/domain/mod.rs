@@ -4,6 +4,7 @@
 //! the permit to the store, and records what happened.
 
 pub mod access;
+pub mod case;
 pub mod client;
 pub mod delegation;
 pub mod feed;

@@ -23,6 +23,19 @@ pub fn line(field: &str, text: &str, max: usize) -> Result<String> {
     Ok(text)
 }
 
+/// Text of any number of lines, up to `max` characters, in NFC. Refuses what [`line`] refuses, but for line breaks and tabs;
+/// a line ends with a line feed, however it was sent.
+pub fn paragraphs(field: &str, text: &str, max: usize) -> Result<String> {
+    let text: String = text.trim().replace("\r\n", "\n").nfc().collect();
+    if text.chars().count() > max {
+        return Err(Refusal::input(field, format!("This has more than {max} characters.")).into());
+    }
+    if text.chars().any(|c| breaks_a_line(c) && !matches!(c, '\n' | '\t')) {
+        return Err(Refusal::input(field, "This has a character that cannot be taken.").into());
+    }
+    Ok(text)
+}
+
 /// Control characters, separators, and what turns the direction of text around.
 fn breaks_a_line(c: char) -> bool {
     c.is_control()

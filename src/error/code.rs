@@ -67,6 +67,18 @@ codes! {
     /// The person is already a back-office user of this principal.
     AlreadyDelegated = "ALREADY_DELEGATED", UserErrors,
         "This address is already one of your back-office users.", "Nothing to do, or revoke the one there is first.";
+    /// Somebody else has changed it since it was read.
+    Conflict = "CONFLICT", UserErrors,
+        "This was changed by somebody else meanwhile.", "Read it again, and make the change on top; `currentVersion` is the version it has now.";
+    /// The delegate knows already, and can act.
+    AlreadyActive = "ALREADY_ACTIVE", UserErrors,
+        "This delegation is active already: there is no invitation to send again.", "Nothing to do.";
+    /// The impersonation has ended already.
+    AlreadyEnded = "ALREADY_ENDED", UserErrors,
+        "This impersonation has ended already.", "Nothing to do.";
+    /// The principal wants a reason from whoever acts for them.
+    ReasonRequired = "REASON_REQUIRED", UserErrors,
+        "The principal wants to know why you act for them.", "Give a `reason`.";
     /// Nobody is their own back-office user.
     CannotDelegateToSelf = "CANNOT_DELEGATE_TO_SELF", UserErrors,
         "You cannot be your own back-office user.", "Give another person's address.";
@@ -121,7 +133,7 @@ codes! {
         "Your impersonation has ended.", "Call `stopImpersonation` to go on as yourself, or `startImpersonation` to act for someone else.";
     /// The delegation's scope or the mode does not include this.
     OutOfScope = "OUT_OF_SCOPE", Errors(403),
-        "The impersonation does not include this.", "Start it with mode READ_WRITE if that is missing, or ask the principal to grant more.";
+        "The impersonation does not include this.", "`missing` says what it lacks: an action of the scope, which the principal can grant, or the mode READ_WRITE, to start it with.";
     /// Too many tries in too short a time.
     RateLimited = "RATE_LIMITED", Errors(429),
         "Too many tries. Wait a little.", "Wait `retryAfter` seconds.";

@@ -4,11 +4,12 @@
 
 use crate::caller::{Action, Capability, Mode, UserKey};
 use crate::id::{self, NodeType};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// Something that an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subject(pub NodeType, pub Uuid);
 
 impl Serialize for Subject {
@@ -37,6 +38,10 @@ crate::text_enum! {
         PasswordChanged = "password_changed",
         /// Someone keeps guessing the password.
         SignInsRefused = "sign_ins_refused",
+        /// Someone acts for the principal for the first time.
+        FirstImpersonation = "first_impersonation",
+        /// What was done in the principal's name on a day.
+        DailySummary = "daily_summary",
     }
 }
 
@@ -45,6 +50,19 @@ crate::text_enum! {
 pub struct Parties {
     pub principal: UserKey,
     pub delegate: Option<UserKey>,
+}
+
+/// What a delegation is limited to.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    pub scope: Vec<Action>,
+    pub all_clients: bool,
+    pub valid_from: DateTime<Utc>,
+    pub valid_until: Option<DateTime<Utc>>,
+    /// Whether it holds at certain hours of the week only.
+    pub scheduled: bool,
+    pub reason_required: bool,
 }
 
 /// What happened. The names are part of the contract; [`Event::meaning`] says what each one means.
@@ -66,6 +84,12 @@ pub enum Event {
     UserRegistered {
         user: Subject,
         handle: String,
+        #[serde(skip)]
+        key: UserKey,
+    },
+    UserUpdated {
+        user: Subject,
+        version: i32,
         #[serde(skip)]
         key: UserKey,
     },
@@ -91,10 +115,51 @@ pub enum Event {
         people: usize,
         clients: usize,
     },
+    ClientUpdated {
+        client: Subject,
+        version: i32,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    CaseCreated {
+        case: Subject,
+        client: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    CaseUpdated {
+        case: Subject,
+        client: Subject,
+        version: i32,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    CasePrinted {
+        case: Subject,
+        client: Subject,
+        version: i32,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
     DelegationCreated {
         delegation: Subject,
         principal: Subject,
-        scope: Vec<Action>,
+        #[serde(flatten)]
+        terms: Terms,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    DelegationChanged {
+        delegation: Subject,
+        principal: Subject,
+        #[serde(flatten)]
+        terms: Terms,
+        #[serde(skip)]
+        parties: Parties,
+    },
+    DelegationInviteResent {
+        delegation: Subject,
+        principal: Subject,
         #[serde(skip)]
         parties: Parties,
     },
@@ -117,12 +182,20 @@ pub enum Event {
         #[serde(skip)]
         parties: Parties,
     },
+    DelegationExpired {
+        delegation: Subject,
+        principal: Subject,
+        #[serde(skip)]
+        parties: Parties,
+    },
     ImpersonationStarted {
         impersonation: Subject,
         principal: Subject,
         actor: Subject,
         mode: Mode,
         reason: Option<String>,
+        /// Whether the actor has never acted for the principal before.
+        first: bool,
         #[serde(skip)]
         parties: Parties,
     },
@@ -132,6 +205,8 @@ pub enum Event {
         actor: Subject,
         mode: Mode,
         reason: Option<String>,
+        /// Whether the actor has never acted for the principal before.
+        first: bool,
         #[serde(skip)]
         parties: Parties,
     },
@@ -140,6 +215,7 @@ pub enum Event {
         principal: Subject,
         actor: Subject,
         end_reason: &'static str,
+        ended_at: DateTime<Utc>,
         #[serde(skip)]
         parties: Parties,
     },
@@ -147,9 +223,17 @@ pub enum Event {
         impersonation: Subject,
         action: Action,
         operation: &'static str,
-        object: Option<Subject>,
+        objects: Vec<Subject>,
         #[serde(skip)]
         parties: Parties,
+    },
+    DailySummaryDue {
+        user: Subject,
+        /// The first day, and the one after the last, in the firm's time zone.
+        since: NaiveDate,
+        until: NaiveDate,
+        #[serde(skip)]
+        key: UserKey,
     },
     EmailSent {
         mail: Uuid,
@@ -188,7 +272,7 @@ pub enum Recipient {
 pub struct Audience {
     pub users: Vec<UserKey>,
     /// Everybody of the firm who has one of these.
-    pub capabilities: &'static [Capability],
+    pub capabilities: Vec<Capability>,
 }
 
 const SETUP_ADMINS: &[Capability] = &[Capability::SetupAdmin];
@@ -197,20 +281,31 @@ const AUDITORS: &[Capability] = &[Capability::Auditor];
 impl Event {
     /// Who hears of it; a delegate of another firm hears of it in the log of their own.
     pub fn audience(&self) -> Audience {
-        let of = |users: &[Option<UserKey>], capabilities| Audience {
+        let of = |users: &[Option<UserKey>], capabilities: &[Capability]| Audience {
             users: users.iter().flatten().copied().collect(),
-            capabilities,
+            capabilities: capabilities.to_vec(),
         };
         match self {
             Self::FirmRegistered { user, .. } => of(&[Some(*user)], &[]),
-            Self::UserInvited { key, .. } | Self::UserRegistered { key, .. } => {
-                of(&[Some(*key)], SETUP_ADMINS)
-            }
+            Self::UserInvited { key, .. }
+            | Self::UserRegistered { key, .. }
+            | Self::UserUpdated { key, .. } => of(&[Some(*key)], SETUP_ADMINS),
             Self::PasswordResetRequested { key, .. }
             | Self::PasswordChanged { key, .. }
-            | Self::SignInsRefused { key, .. } => of(&[Some(*key)], &[]),
+            | Self::SignInsRefused { key, .. }
+            | Self::DailySummaryDue { key, .. } => of(&[Some(*key)], &[]),
+            Self::ClientUpdated { readers, .. }
+            | Self::CaseCreated { readers, .. }
+            | Self::CaseUpdated { readers, .. }
+            | Self::CasePrinted { readers, .. } => {
+                Audience { users: readers.clone(), capabilities: Vec::new() }
+            }
+            // The delegate need not know that the principal had to ask twice.
+            Self::DelegationInviteResent { parties, .. } => of(&[Some(parties.principal)], &[]),
             Self::FirmImported { .. } => of(&[], SETUP_ADMINS),
             Self::DelegationCreated { parties, .. }
+            | Self::DelegationChanged { parties, .. }
+            | Self::DelegationExpired { parties, .. }
             | Self::DelegationActivated { parties, .. }
             | Self::DelegationRevoked { parties, .. }
             | Self::DelegationDeclined { parties, .. } => {
@@ -240,9 +335,14 @@ impl Event {
             }
             Self::PasswordChanged { key, .. } => (MailTemplate::PasswordChanged, Recipient::User(key.id)),
             Self::SignInsRefused { key, .. } => (MailTemplate::SignInsRefused, Recipient::User(key.id)),
-            Self::DelegationCreated { delegation, .. } => {
+            Self::DelegationCreated { delegation, .. } | Self::DelegationInviteResent { delegation, .. } => {
                 (MailTemplate::DelegationGranted, Recipient::DelegateOf(delegation.1))
             }
+            Self::ImpersonationStarted { first: true, parties, .. }
+            | Self::ImpersonationSwitched { first: true, parties, .. } => {
+                (MailTemplate::FirstImpersonation, Recipient::User(parties.principal.id))
+            }
+            Self::DailySummaryDue { key, .. } => (MailTemplate::DailySummary, Recipient::User(key.id)),
             _ => return None,
         };
         Some(Mail { template, recipient })
@@ -254,11 +354,20 @@ impl Event {
             Self::FirmRegistered { firm, user, .. } => vec![firm.1, user.id],
             Self::UserInvited { user, .. }
             | Self::UserRegistered { user, .. }
+            | Self::UserUpdated { user, .. }
             | Self::PasswordResetRequested { user, .. }
             | Self::PasswordChanged { user, .. }
-            | Self::SignInsRefused { user, .. } => vec![user.1],
+            | Self::SignInsRefused { user, .. }
+            | Self::DailySummaryDue { user, .. } => vec![user.1],
+            Self::ClientUpdated { client, .. } => vec![client.1],
+            Self::CaseCreated { case, client, .. }
+            | Self::CaseUpdated { case, client, .. }
+            | Self::CasePrinted { case, client, .. } => vec![case.1, client.1],
             Self::FirmImported { .. } | Self::AccessDenied { .. } => Vec::new(),
             Self::DelegationCreated { delegation, principal, .. }
+            | Self::DelegationChanged { delegation, principal, .. }
+            | Self::DelegationInviteResent { delegation, principal, .. }
+            | Self::DelegationExpired { delegation, principal, .. }
             | Self::DelegationActivated { delegation, principal, .. }
             | Self::DelegationRevoked { delegation, principal, .. }
             | Self::DelegationDeclined { delegation, principal, .. } => vec![delegation.1, principal.1],
@@ -267,8 +376,8 @@ impl Event {
             | Self::ImpersonationEnded { impersonation, principal, actor, .. } => {
                 vec![impersonation.1, principal.1, actor.1]
             }
-            Self::ImpersonatedAction { impersonation, object, .. } => {
-                std::iter::once(impersonation.1).chain(object.map(|object| object.1)).collect()
+            Self::ImpersonatedAction { impersonation, objects, .. } => {
+                std::iter::once(impersonation.1).chain(objects.iter().map(|object| object.1)).collect()
             }
             Self::EmailSent { mail, .. } | Self::EmailFailed { mail, .. } => vec![*mail],
         }
@@ -282,11 +391,19 @@ impl Event {
             Self::FirmRegistered { .. } => "A firm was registered; its first user is invited.",
             Self::UserInvited { .. } => "A member of staff was invited.",
             Self::UserRegistered { .. } => "A person completed their registration.",
+            Self::UserUpdated { .. } => "A person changed their profile.",
             Self::PasswordResetRequested { .. } => "A person asked for a link to set a new password.",
             Self::PasswordChanged { .. } => "A person's password was changed; their other sessions ended.",
             Self::SignInsRefused { .. } => "Sign-ins to a person's account keep failing.",
             Self::FirmImported { .. } => "People and clients were imported.",
+            Self::ClientUpdated { .. } => "A client was changed.",
+            Self::CaseCreated { .. } => "A case was opened for a client.",
+            Self::CaseUpdated { .. } => "A case was changed.",
+            Self::CasePrinted { .. } => "A link to print a case was given out.",
             Self::DelegationCreated { .. } => "A principal lets someone act for them.",
+            Self::DelegationChanged { .. } => "The principal changed what the delegation is limited to.",
+            Self::DelegationInviteResent { .. } => "The invitation of a pending delegation was sent again.",
+            Self::DelegationExpired { .. } => "The delegation's time is over.",
             Self::DelegationActivated { .. } => "The delegate is known now and can act.",
             Self::DelegationRevoked { .. } => "The delegation was taken back.",
             Self::DelegationDeclined { .. } => "The delegate does not want it.",
@@ -297,6 +414,9 @@ impl Event {
             }
             Self::ImpersonatedAction { .. } => {
                 "Something was read or changed in the principal's name; reading the same is noted once in ten minutes."
+            }
+            Self::DailySummaryDue { .. } => {
+                "Something was done in a person's name in those days, of which they want a summary."
             }
             Self::EmailSent { .. } => "A mail left the house.",
             Self::EmailFailed { .. } => "A mail could not be delivered and is not tried again.",

@@ -2,7 +2,7 @@
 
 use super::event::{Audience, Event, Recipient};
 use super::hub::Hub;
-use crate::caller::{Caller, UserKey};
+use crate::caller::{Caller, Capability, UserKey};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::statement::sql;
@@ -145,11 +145,11 @@ impl Tx {
         let mut batches = BTreeMap::<Uuid, Vec<Value>>::new();
         for (firm, author, event) in std::mem::take(&mut self.recorded) {
             let id = self.new_id();
-            let audience = event.audience();
+            let audience = audience(&event, author);
             let base = self.row(id, author, &event)?;
             batches.entry(firm).or_default().push(local(&base, firm, &audience, self.mails(&event)));
             for other in other_firms(firm, &audience.users) {
-                let abroad = Audience { users: audience.users.clone(), capabilities: &[] };
+                let abroad = Audience { users: audience.users.clone(), capabilities: Vec::new() };
                 batches.entry(other).or_default().push(local(&base, other, &abroad, Vec::new()));
             }
         }
@@ -188,6 +188,18 @@ impl Tx {
         };
         event.mail().map(row).into_iter().collect()
     }
+}
+
+/// Who hears of an event. What is done in a principal's name is heard by them, the actor and the auditors, whatever it is;
+/// a refusal by the auditors alone.
+fn audience(event: &Event, author: Author) -> Audience {
+    let mut audience = event.audience();
+    let refusal = matches!(event, Event::AccessDenied { .. });
+    if let (Author::User { actor, principal: Some(principal), .. }, false) = (author, refusal) {
+        audience.users.extend([principal, actor]);
+        audience.capabilities.push(Capability::Auditor);
+    }
+    audience
 }
 
 /// The event as it stands in one firm's log: with those of the audience who belong to it.

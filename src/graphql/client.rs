@@ -1,16 +1,22 @@
 //! Clients.
 
+use super::case::Case;
 use super::connection::{self, PageInfo};
 use super::context::Locum;
-use super::node::global;
+use super::error::Payload;
+use super::guard::{impersonatable, list_size};
+use super::loaders::{CASES, CaseLoader};
+use super::node::{given, global, local};
 use super::user::User;
-use crate::domain::client::{self, ClientType};
+use crate::caller::{Action, UserKey};
+use crate::domain::client::{self, ChangedClient, ClientType};
 use crate::domain::page::{Page, Slice};
-use crate::domain::{access, impersonation};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::NodeType;
-use async_graphql::{Context, Description, ID, Object, SimpleObject};
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 
 /// A client of the firm.
 #[derive(Description)]
@@ -77,6 +83,15 @@ impl Client {
         self.0.secondary_adviser.clone().map(User::from)
     }
 
+    /// The newest open cases, at most 20; `Query.cases` has them all.
+    #[graphql(directive = list_size::apply(CASES))]
+    async fn cases(&self, ctx: &Context<'_>) -> Result<Vec<Case>> {
+        let loader = ctx.data_unchecked::<DataLoader<CaseLoader>>();
+        let key = UserKey { firm: self.0.row.firm_id, id: self.0.row.id };
+        let cases = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
+        Ok(cases.unwrap_or_default().into_iter().map(Case::from).collect())
+    }
+
     /// When the client was added.
     async fn created_at(&self) -> DateTime<Utc> {
         self.0.row.created_at
@@ -123,7 +138,7 @@ impl ClientConnection {
 
     /// How many there are in all.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = ctx.read(|connection, caller| Box::pin(access::count(connection, caller))).await?;
+        let count = ctx.read(|connection, caller| Box::pin(client::count(connection, caller))).await?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
@@ -142,14 +157,71 @@ impl Queries {
         #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
         #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
     ) -> Result<ClientConnection> {
-        let services = ctx.services();
         let page = Page::new(first, connection::place(after)?, last, connection::place(before)?)?;
-        impersonation::note_read(&services.log, &services.seen, ctx.caller()?, "clients", None).await?;
+        ctx.note_read("clients", None);
         let slice = ctx
             .read(move |connection, caller| {
-                Box::pin(async move { access::page(connection, caller, &page).await })
+                Box::pin(async move { client::page(connection, caller, &page).await })
             })
             .await?;
         Ok(ClientConnection(slice))
+    }
+}
+
+/// What changes about a client; what is left out stays as it is.
+#[derive(InputObject)]
+struct UpdateClientInput {
+    /// Which one.
+    client_id: ID,
+    /// The version that was read; `CONFLICT` if somebody else changed it since.
+    expected_version: i32,
+    /// The name: 1 to 200 characters.
+    name: Option<String>,
+    /// All addresses; the first one is preferred.
+    emails: Option<Vec<String>>,
+    /// What the client is to the firm. A test client never becomes anything else.
+    #[graphql(name = "type")]
+    client_type: Option<ClientType>,
+    /// The client's number in the books it came from, unique in the firm; null takes it away.
+    reference: MaybeUndefined<String>,
+}
+
+crate::payload! {
+    /// The answer of `updateClient`.
+    UpdateClientPayload {
+        /// The client as it is now.
+        client: Client,
+    }
+}
+
+#[derive(Default)]
+pub struct Mutations;
+
+#[Object(name = "ClientMutations")]
+impl Mutations {
+    /// Changes a client whom the viewer reaches. While impersonating it needs `EDIT`.
+    #[graphql(directive = impersonatable::apply(Action::Edit))]
+    async fn update_client(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateClientInput,
+    ) -> Result<UpdateClientPayload> {
+        let version = input.expected_version;
+        let updated = match local(NodeType::Client, &input.client_id, "clientId") {
+            Ok(id) => {
+                let changed = ChangedClient {
+                    name: input.name,
+                    emails: input.emails,
+                    client_type: input.client_type,
+                    reference: given(input.reference),
+                };
+                ctx.mutate(move |tx, caller| client::update(tx, caller, id, version, changed).boxed()).await
+            }
+            Err(error) => Err(error),
+        };
+        UpdateClientPayload::of(updated, |client| UpdateClientPayload {
+            client: Some(client.into()),
+            ..Default::default()
+        })
     }
 }

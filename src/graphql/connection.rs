@@ -1,6 +1,6 @@
 //! Relay connections: pages of a list, with opaque cursors.
 
-use crate::domain::access::Place;
+use crate::domain::client::Place;
 use crate::domain::page::Slice;
 use crate::error::{Error, ErrorCode, Result};
 use async_graphql::SimpleObject;
@@ -49,6 +49,18 @@ pub fn place(cursor: Option<String>) -> Result<Option<Place>> {
         })
     });
     place.map(Some).ok_or_else(bad_cursor)
+}
+
+/// The cursor of a place in a list that goes by id.
+pub fn by_id(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id)
+}
+
+/// The place that a cursor means; `BAD_USER_INPUT` if it is none.
+pub fn place_of_id(cursor: Option<String>) -> Result<Option<Uuid>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()).map(Some).ok_or_else(bad_cursor)
 }
 
 /// The cursor of a position in a log.

@@ -3,12 +3,12 @@
 use crate::caller::Caller;
 use crate::config::Limits;
 use crate::db::{Connection, counting};
-use crate::domain::impersonation::Seen;
+use crate::domain::impersonation::{Read, Seen};
 use crate::domain::sign_in::{self, Authenticated};
 use crate::domain::user::password::Hasher;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::idempotency::{self, Key};
-use crate::events::{Author, Log, Tx};
+use crate::events::{Author, Log, Subject, Tx};
 use crate::secret::Token;
 use async_graphql::Context;
 use futures_util::future::BoxFuture;
@@ -57,6 +57,8 @@ pub struct Outcome {
     /// Whom the session acts for from now on, if that changed.
     pub acting: Option<Option<serde_json::Value>>,
     pub cost: Option<super::cost::Cost>,
+    /// What the answer shows, for the principal to see while impersonating.
+    pub reads: Vec<Read>,
 }
 
 impl RequestContext {
@@ -79,6 +81,11 @@ pub trait Locum {
     /// The same, in short.
     fn caller(&self) -> Result<&Caller> {
         Ok(&self.authenticated()?.caller)
+    }
+
+    /// Has the principal see that this was read, if it is in their name; written before the answer goes out.
+    fn note_read(&self, operation: &'static str, object: Option<Subject>) {
+        self.request().outcome(|outcome| outcome.reads.push(Read { operation, object }));
     }
 
     /// The response name of the field that is resolved.

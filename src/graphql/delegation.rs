@@ -1,20 +1,26 @@
 //! Delegations.
 
+use super::client::Client;
 use super::context::Locum;
 use super::error::Payload;
-use super::guard::{alone, public};
-use super::node::{global, local};
+use super::guard::{alone, list_size, public};
+use super::loaders::{FirmLoader, ListedLoader};
+use super::node::{given, global, local};
 use super::user::User;
-use crate::caller::Action;
-use crate::domain::delegation::{self, NewDelegation, State};
+use crate::caller::{Action, UserKey};
+use crate::domain::delegation::schedule::{Day, Hours, Schedule, time_of_day};
+use crate::domain::delegation::{self, ChangedTerms, NewDelegation, State, Terms};
+use crate::domain::firm::zone;
 use crate::domain::{impersonation, throttle};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Author;
 use crate::id::NodeType;
 use crate::secret::Token;
-use async_graphql::{Context, Description, ID, InputObject, Object};
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
 /// A principal lets someone act for them.
 #[derive(Description)]
@@ -53,6 +59,46 @@ impl Delegation {
         &self.0.row.actions
     }
 
+    /// Whether the delegate can see all the clients that the principal can see.
+    async fn all_clients(&self) -> bool {
+        !self.0.row.only_listed_clients
+    }
+
+    /// The clients that it is limited to, by name; null if it is not, and for everybody but the principal.
+    #[graphql(directive = list_size::apply(20))]
+    async fn only_clients(&self, ctx: &Context<'_>) -> Result<Option<Vec<Client>>> {
+        let caller = ctx.caller()?;
+        let principal = caller.acting().is_none() && caller.actor == self.0.principal.key();
+        if !principal || !self.0.row.only_listed_clients {
+            return Ok(None);
+        }
+        let key = UserKey { firm: self.0.row.firm_id, id: self.0.row.id };
+        let loader = ctx.data_unchecked::<DataLoader<ListedLoader>>();
+        let listed = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
+        Ok(Some(listed.unwrap_or_default().into_iter().map(Client::from).collect()))
+    }
+
+    /// The hours of the week at which it holds, in the time zone of the principal's firm; null if at all hours.
+    async fn schedule(&self) -> Option<Vec<WeeklyHours>> {
+        let schedule = self.0.row.schedule.as_ref()?;
+        Some(schedule.pieces().iter().map(WeeklyHours::of).collect())
+    }
+
+    /// Whether whoever acts has to give a reason.
+    async fn reason_required(&self) -> bool {
+        self.0.row.reason_required
+    }
+
+    /// Whether the delegate can act by it at this moment: it is active, between its dates and within its hours.
+    async fn holds_now(&self, ctx: &Context<'_>) -> Result<bool> {
+        let (row, now) = (&self.0.row, ctx.services().log.clock.now());
+        let Some(schedule) = &row.schedule else { return Ok(row.holds_at(now)) };
+        let loader = ctx.data_unchecked::<DataLoader<FirmLoader>>();
+        let firm = loader.load_one(row.firm_id).await.map_err(|error| Error::stop(error.code()))?;
+        let firm = firm.ok_or_else(|| Error::internal("a delegation without a firm"))?;
+        Ok(row.holds_at(now) && schedule.holds_at(now, zone(&firm.time_zone)))
+    }
+
     /// Where it stands.
     async fn state(&self) -> State {
         self.0.row.state
@@ -89,6 +135,33 @@ impl Delegation {
     }
 }
 
+/// A piece of a day of the week.
+#[derive(SimpleObject, InputObject)]
+#[graphql(input_name = "WeeklyHoursInput")]
+struct WeeklyHours {
+    /// The day.
+    day: Day,
+    /// From when on, as `09:00`.
+    from: String,
+    /// Until when, as `17:30`; `24:00` is the end of the day.
+    until: String,
+}
+
+impl WeeklyHours {
+    fn of(hours: &Hours) -> Self {
+        Self { day: hours.day, from: time_of_day(hours.from), until: time_of_day(hours.until) }
+    }
+}
+
+fn schedule(hours: Vec<WeeklyHours>) -> Result<Schedule> {
+    let pieces = hours.iter().map(|hours| Hours::parse(hours.day, &hours.from, &hours.until));
+    Schedule::new(pieces.collect::<Result<_>>()?)
+}
+
+fn clients(ids: Vec<ID>) -> Result<Vec<Uuid>> {
+    ids.iter().map(|id| local(NodeType::Client, id, "clients")).collect()
+}
+
 /// Someone to act for the viewer.
 #[derive(InputObject)]
 struct AddBackOfficeUserInput {
@@ -99,12 +172,109 @@ struct AddBackOfficeUserInput {
     /// What they may do; `VIEW` is always among it.
     #[graphql(default_with = "vec![Action::View, Action::Edit, Action::Print]")]
     scope: Vec<Action>,
+    /// Only these of the viewer's clients, at most 250; null for all that the viewer reaches.
+    clients: Option<Vec<ID>>,
+    /// From when on it holds; null from now on.
+    valid_from: Option<DateTime<Utc>>,
+    /// Until when it holds; null until it is taken back.
+    valid_until: Option<DateTime<Utc>>,
+    /// The hours of the week at which it holds, in the time zone of the viewer's firm; null at all hours.
+    schedule: Option<Vec<WeeklyHours>>,
+    /// Whether whoever acts has to give a reason.
+    #[graphql(default)]
+    reason_required: bool,
+}
+
+impl AddBackOfficeUserInput {
+    fn domain(self) -> Result<NewDelegation> {
+        let terms = Terms {
+            scope: self.scope,
+            clients: self.clients.map(clients).transpose()?,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            schedule: self.schedule.map(schedule).transpose()?,
+            reason_required: self.reason_required,
+        };
+        Ok(NewDelegation { email: self.email, handle: self.handle, terms })
+    }
 }
 
 crate::payload! {
     /// The answer of `addBackOfficeUser`.
     AddBackOfficeUserPayload {
         /// The delegation: active at once for someone of the firm, otherwise pending.
+        delegation: Delegation,
+    }
+}
+
+/// Changed terms of a delegation; what is left out stays as it is, null takes a limit away.
+#[derive(InputObject)]
+struct UpdateDelegationInput {
+    /// Which one.
+    delegation_id: ID,
+    /// The version that was read; `CONFLICT` if it was changed since.
+    expected_version: i32,
+    /// What the delegate may do; `VIEW` is always among it.
+    scope: Option<Vec<Action>>,
+    /// Only these of the viewer's clients, at most 250; null for all that the viewer reaches.
+    clients: MaybeUndefined<Vec<ID>>,
+    /// From when on it holds; null from when it was given.
+    valid_from: MaybeUndefined<DateTime<Utc>>,
+    /// Until when it holds; null until it is taken back.
+    valid_until: MaybeUndefined<DateTime<Utc>>,
+    /// The hours of the week at which it holds; null at all hours.
+    schedule: MaybeUndefined<Vec<WeeklyHours>>,
+    /// Whether whoever acts has to give a reason.
+    reason_required: Option<bool>,
+}
+
+impl UpdateDelegationInput {
+    fn domain(self) -> Result<ChangedTerms> {
+        Ok(ChangedTerms {
+            scope: self.scope,
+            clients: given(self.clients).map(|ids| ids.map(clients).transpose()).transpose()?,
+            valid_from: given(self.valid_from),
+            valid_until: given(self.valid_until),
+            schedule: given(self.schedule).map(|hours| hours.map(schedule).transpose()).transpose()?,
+            reason_required: self.reason_required,
+        })
+    }
+}
+
+crate::payload! {
+    /// The answer of `updateDelegation`.
+    UpdateDelegationPayload {
+        /// The delegation as it is now.
+        delegation: Delegation,
+    }
+}
+
+/// An invitation to send again.
+#[derive(InputObject)]
+struct ResendDelegationInviteInput {
+    /// The pending delegation.
+    delegation_id: ID,
+}
+
+crate::payload! {
+    /// The answer of `resendDelegationInvite`.
+    ResendDelegationInvitePayload {
+        /// The delegation, still pending.
+        delegation: Delegation,
+    }
+}
+
+/// A delegation that its delegate does not want.
+#[derive(InputObject)]
+struct DeclineDelegationInput {
+    /// One of `viewer.principals`.
+    delegation_id: ID,
+}
+
+crate::payload! {
+    /// The answer of `declineDelegation`.
+    DeclineDelegationPayload {
+        /// The delegation, now declined.
         delegation: Delegation,
     }
 }
@@ -151,9 +321,66 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who may act, and what they may do.")] input: AddBackOfficeUserInput,
     ) -> Result<AddBackOfficeUserPayload> {
-        let new = NewDelegation { email: input.email, handle: input.handle, scope: input.scope };
-        let added = ctx.mutate(|tx, caller| delegation::add(tx, caller, new).boxed()).await;
+        let added = match input.domain() {
+            Ok(new) => ctx.mutate(|tx, caller| delegation::add(tx, caller, new).boxed()).await,
+            Err(error) => Err(error),
+        };
         AddBackOfficeUserPayload::of(added, |delegation| AddBackOfficeUserPayload {
+            delegation: Some(delegation.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Changes what a delegation is limited to: what the delegate may do, with which clients, when, and whether they have to
+    /// give a reason. It holds from the next request on; what is not allowed any more ends. For its principal.
+    async fn update_delegation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateDelegationInput,
+    ) -> Result<UpdateDelegationPayload> {
+        let (id, version) =
+            (local(NodeType::Delegation, &input.delegation_id, "delegationId"), input.expected_version);
+        let updated = match id.and_then(|id| Ok((id, input.domain()?))) {
+            Ok((id, changed)) => {
+                ctx.mutate(move |tx, caller| impersonation::update(tx, caller, id, version, changed).boxed())
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        UpdateDelegationPayload::of(updated, |delegation| UpdateDelegationPayload {
+            delegation: Some(delegation.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Sends the mail of a pending delegation again, with a new link. For its principal.
+    async fn resend_delegation_invite(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: ResendDelegationInviteInput,
+    ) -> Result<ResendDelegationInvitePayload> {
+        let resent = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
+            Ok(id) => ctx.mutate(move |tx, caller| delegation::resend_invite(tx, caller, id).boxed()).await,
+            Err(error) => Err(error),
+        };
+        ResendDelegationInvitePayload::of(resent, |delegation| ResendDelegationInvitePayload {
+            delegation: Some(delegation.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Says that the viewer does not want to act for a principal any more. The seat is free at once, and what runs by the
+    /// delegation ends. For its delegate.
+    async fn decline_delegation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: DeclineDelegationInput,
+    ) -> Result<DeclineDelegationPayload> {
+        let declined = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
+            Ok(id) => ctx.mutate(move |tx, caller| impersonation::decline(tx, caller, id).boxed()).await,
+            Err(error) => Err(error),
+        };
+        DeclineDelegationPayload::of(declined, |delegation| DeclineDelegationPayload {
             delegation: Some(delegation.into()),
             ..Default::default()
         })

@@ -19,6 +19,7 @@ pub enum UserError {
     LimitReachedError(LimitReachedError),
     ForbiddenError(ForbiddenError),
     AmbiguousEmailError(AmbiguousEmailError),
+    ConflictError(ConflictError),
 }
 
 /// A refusal that needs no more than its code.
@@ -75,6 +76,19 @@ pub struct AmbiguousEmailError {
     handles: Vec<String>,
 }
 
+/// Somebody else has changed it since it was read.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ConflictError {
+    /// The kind of refusal.
+    code: ErrorCode,
+    /// A sentence for people.
+    message: String,
+    /// The path of the input field concerned; empty if none.
+    field: Vec<String>,
+    /// The version that it has now.
+    current_version: i32,
+}
+
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
         let Refusal { code, message, field, detail } = refusal;
@@ -85,6 +99,9 @@ impl From<Refusal> for UserError {
             }
             Detail::Forbidden { rule, grantable_by } => {
                 ForbiddenError { code, message, field, rule, grantable_by }.into()
+            }
+            Detail::Conflict { current_version } => {
+                ConflictError { code, message, field, current_version }.into()
             }
             Detail::Handles(handles) => AmbiguousEmailError { code, message, field, handles }.into(),
         }
@@ -130,18 +147,21 @@ macro_rules! payload {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = error.code();
-        let (message, retry_after) = match error {
-            Error::Refused(refusal) => (refusal.message, None),
-            Error::Stop(stop) => (stop.message, stop.retry_after),
+        let (message, retry_after, missing) = match error {
+            Error::Refused(refusal) => (refusal.message, None, None),
+            Error::Stop(stop) => (stop.message, stop.retry_after, stop.missing),
             Error::Internal(cause) => {
                 tracing::error!(error = %cause, "a fault of ours");
-                (code.message().to_owned(), None)
+                (code.message().to_owned(), None, None)
             }
         };
         async_graphql::Error::new(message).extend_with(|_, extensions| {
             extensions.set("code", code.as_str());
             if let Some(seconds) = retry_after {
                 extensions.set("retryAfter", seconds);
+            }
+            if let Some(missing) = missing {
+                extensions.set("missing", missing);
             }
         })
     }

@@ -60,6 +60,12 @@ impl Event {
 #[derive(Description)]
 pub struct EventConnection(Slice<Entry>);
 
+impl From<Slice<Entry>> for EventConnection {
+    fn from(slice: Slice<Entry>) -> Self {
+        Self(slice)
+    }
+}
+
 /// An event in a page.
 #[derive(SimpleObject)]
 struct EventEdge {

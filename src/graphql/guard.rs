@@ -3,7 +3,7 @@
 //! The marks are directives of the schema, and the schema is where they are read from: a mutation that is not marked is
 //! refused while impersonating, and every root field needs a session unless it is marked `@public`.
 
-use crate::caller::{Action, Caller, Mode, Stand};
+use crate::caller::{Action, Caller, Stand};
 use crate::error::{Error, ErrorCode, Result};
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
@@ -117,13 +117,9 @@ fn admit_field(marks: &Marks, changes: bool, caller: Option<&Caller>) -> Result<
         Stand::Lapsed { .. } => Err(Error::stop(ErrorCode::ImpersonationEnded)),
         Stand::Acting(_) if marks.own_only => Err(Error::stop(ErrorCode::NotWhileImpersonating)),
         Stand::Acting(_) if !changes && marks.needs.is_none() => Ok(()),
-        Stand::Acting(acting) => match marks.needs {
+        Stand::Acting(_) => match marks.needs {
             None => Err(Error::stop(ErrorCode::NotWhileImpersonating)),
-            Some(action) if !acting.scope.contains(&action) => Err(Error::stop(ErrorCode::OutOfScope)),
-            Some(Action::Edit | Action::Share) if acting.mode == Mode::ReadOnly => {
-                Err(Error::stop(ErrorCode::OutOfScope))
-            }
-            Some(_) => Ok(()),
+            Some(action) => caller.require(action),
         },
     }
 }

@@ -1,15 +1,21 @@
 //! Impersonations.
 
+use super::connection::{self, PageInfo};
 use super::context::Locum;
 use super::error::Payload;
+use super::event::EventConnection;
 use super::guard::{alone, as_actor};
+use super::loaders::ActionLoader;
 use super::node::{global, local};
 use super::user::User;
 use crate::caller::Mode;
+use crate::domain::feed::Actions;
 use crate::domain::impersonation::{self, EndReason, Start};
-use crate::error::Result;
+use crate::domain::page::{Page, Slice};
+use crate::error::{Error, Result};
 use crate::id::NodeType;
-use async_graphql::{Context, Description, ID, InputObject, Object};
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 
@@ -69,6 +75,73 @@ impl Impersonation {
     async fn end_reason(&self) -> Option<EndReason> {
         self.0.row.end_reason
     }
+
+    /// What was done in it, in its order, as far as the viewer hears of it: the principal of all, the actor of their own.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+    ) -> Result<EventConnection> {
+        let page = Page::new(first, connection::position(after)?, None, None)?;
+        let actions = Actions {
+            recipient: ctx.caller()?.actor,
+            impersonation: self.0.row.id,
+            after: page.from.unwrap_or_default(),
+            fetch: page.fetch(),
+        };
+        let loader = ctx.data_unchecked::<DataLoader<ActionLoader>>();
+        let entries = loader.load_one(actions).await.map_err(|error| Error::stop(error.code()))?;
+        Ok(page.of(entries.unwrap_or_default()).into())
+    }
+}
+
+/// A page of impersonations.
+#[derive(Description)]
+pub struct ImpersonationConnection(Slice<impersonation::Impersonation>);
+
+impl From<Slice<impersonation::Impersonation>> for ImpersonationConnection {
+    fn from(slice: Slice<impersonation::Impersonation>) -> Self {
+        Self(slice)
+    }
+}
+
+/// An impersonation in a page.
+#[derive(SimpleObject)]
+struct ImpersonationEdge {
+    /// Its place in the list.
+    cursor: String,
+    /// The impersonation.
+    node: Impersonation,
+}
+
+fn cursor(impersonation: &impersonation::Impersonation) -> String {
+    connection::by_id(impersonation.row.id)
+}
+
+#[Object(use_type_description)]
+impl ImpersonationConnection {
+    /// The impersonations of this page, each with its place.
+    async fn edges(&self) -> Vec<ImpersonationEdge> {
+        let edge = |found: &impersonation::Impersonation| ImpersonationEdge {
+            cursor: cursor(found),
+            node: found.clone().into(),
+        };
+        self.0.rows.iter().map(edge).collect()
+    }
+
+    /// Which part of the list this is.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.0, cursor)
+    }
+
+    /// How many there are in all.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = ctx
+            .read(|connection, caller| Box::pin(impersonation::count_of_principal(connection, caller.actor)))
+            .await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
 }
 
 /// Whom to act for, and how.
@@ -95,6 +168,21 @@ crate::payload! {
     /// The answer of `stopImpersonation`.
     StopImpersonationPayload {
         /// The impersonation that was left.
+        impersonation: Impersonation,
+    }
+}
+
+/// An impersonation to end.
+#[derive(InputObject)]
+struct EndImpersonationOfMeInput {
+    /// One of `viewer.impersonationsOfMe`; for a setup admin, any of the firm's principals.
+    impersonation_id: ID,
+}
+
+crate::payload! {
+    /// The answer of `endImpersonationOfMe`.
+    EndImpersonationOfMePayload {
+        /// The impersonation, now ended.
         impersonation: Impersonation,
     }
 }
@@ -132,6 +220,22 @@ impl Mutations {
         StopImpersonationPayload::of(stopped, |stopped| {
             ctx.request().outcome(|outcome| outcome.acting = Some(None));
             StopImpersonationPayload { impersonation: Some(stopped.into()), ..Default::default() }
+        })
+    }
+
+    /// Ends what somebody does in the viewer's name; the delegation stays. Whoever acts meets it with their next request.
+    async fn end_impersonation_of_me(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: EndImpersonationOfMeInput,
+    ) -> Result<EndImpersonationOfMePayload> {
+        let ended = match local(NodeType::Impersonation, &input.impersonation_id, "impersonationId") {
+            Ok(id) => ctx.mutate(move |tx, caller| impersonation::end_of_me(tx, caller, id).boxed()).await,
+            Err(error) => Err(error),
+        };
+        EndImpersonationOfMePayload::of(ended, |ended| EndImpersonationOfMePayload {
+            impersonation: Some(ended.into()),
+            ..Default::default()
         })
     }
 }

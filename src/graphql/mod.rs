@@ -12,6 +12,7 @@ pub mod guard;
 pub mod limits;
 pub mod variables;
 
+mod case;
 mod client;
 mod connection;
 mod delegation;

@@ -1,22 +1,24 @@
 //! Global ids, and looking things up by them.
 
+use super::case::Case;
 use super::client::Client;
 use super::context::Locum;
 use super::delegation::Delegation;
 use super::firm::Firm;
 use super::impersonation::Impersonation;
 use super::user::User;
-use crate::domain::{access, delegation, impersonation, user};
+use crate::domain::{case, client, delegation, impersonation, user};
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Subject;
 use crate::id::{self, NodeType};
-use async_graphql::{Context, ID, Interface, Object};
+use async_graphql::{Context, ID, Interface, MaybeUndefined, Object};
 use uuid::Uuid;
 
 /// Anything that has a global id.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "The global id: opaque, and unique over all types."))]
 pub enum Node {
+    Case(Case),
     Client(Client),
     Delegation(Delegation),
     Firm(Firm),
@@ -33,6 +35,15 @@ pub fn global(node: NodeType, id: Uuid) -> ID {
 pub fn local(node: NodeType, global: &ID, field: &str) -> Result<Uuid> {
     let found = id::decode(global).filter(|(found, _)| *found == node).map(|(_, id)| id);
     found.ok_or_else(|| crate::error::Refusal::new(ErrorCode::NotFound).at(field).into())
+}
+
+/// What an input changes: `None` for what was left out, `Some(None)` for null.
+pub fn given<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
+    match value {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
 }
 
 /// Most ids of one look-up.
@@ -70,21 +81,18 @@ impl Queries {
 }
 
 async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
-    let caller = ctx.caller()?;
     let Some((node, id)) = id::decode(id) else { return Ok(None) };
     match node {
         NodeType::Client => {
-            impersonation::note_read(
-                &ctx.services().log,
-                &ctx.services().seen,
-                caller,
-                "node",
-                Some(Subject(NodeType::Client, id)),
-            )
-            .await?;
             let found =
-                ctx.read(move |connection, caller| Box::pin(access::find(connection, caller, id))).await?;
+                ctx.read(move |connection, caller| Box::pin(client::find(connection, caller, id))).await?;
+            found.iter().for_each(|_| ctx.note_read("node", Some(Subject(node, id))));
             Ok(found.map(|client| Node::Client(client.into())))
+        }
+        NodeType::Case => {
+            let found =
+                ctx.read(move |connection, caller| Box::pin(case::find(connection, caller, id))).await?;
+            Ok(found.map(|case| Node::Case(case.into())))
         }
         NodeType::Delegation => {
             let found = ctx
@@ -93,8 +101,9 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
             Ok(found.map(|delegation| Node::Delegation(delegation.into())))
         }
         NodeType::Impersonation => {
-            let current = ctx.authenticated()?.impersonation.as_ref().map(|(impersonation, _)| impersonation);
-            let found = current.filter(|impersonation| impersonation.row.id == id).cloned();
+            let found = ctx
+                .read(move |connection, caller| Box::pin(impersonation::visible(connection, caller, id)))
+                .await?;
             Ok(found.map(|impersonation| Node::Impersonation(impersonation.into())))
         }
         NodeType::User => {

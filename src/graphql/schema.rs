@@ -4,10 +4,10 @@ use super::context::Services;
 use super::cost::Buckets;
 use super::guard::Guard;
 use super::limits::Sizes;
-use super::loaders::FirmLoader;
+use super::loaders::{ActionLoader, CaseLoader, ClientLoader, FirmLoader, ListedLoader};
 use super::scalar::DATE_TIME;
 use super::shape::Shapes;
-use super::{client, delegation, event, firm, impersonation, node, sign_in, user, viewer};
+use super::{case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer};
 use crate::db::counting;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, SchemaBuilder};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// What can be read. Everything is seen as the viewer sees it: as the principal while impersonating.
 #[derive(MergedObject, Default)]
-pub struct Query(viewer::Queries, client::Queries, event::Queries, node::Queries);
+pub struct Query(viewer::Queries, client::Queries, case::Queries, event::Queries, node::Queries);
 
 /// What can be changed. Each mutation is a transaction of its own: either it happened and `userErrors` is empty, or
 /// nothing happened.
@@ -25,6 +25,8 @@ pub struct Mutation(
     firm::Mutations,
     sign_in::Mutations,
     user::Mutations,
+    client::Mutations,
+    case::Mutations,
     delegation::Mutations,
     impersonation::Mutations,
 );
@@ -55,6 +57,10 @@ pub struct Face {
     pub buckets: Arc<Buckets>,
 }
 
+fn loader<L>(of: L) -> DataLoader<L> {
+    DataLoader::new(of, |load| tokio::spawn(counting::into(counting::current(), load)))
+}
+
 /// Puts it together; without introspection for everybody whom the explorer is not served to.
 pub fn build(services: Services, introspection: bool) -> anyhow::Result<Face> {
     let limits = services.limits.clone();
@@ -63,9 +69,11 @@ pub fn build(services: Services, introspection: bool) -> anyhow::Result<Face> {
         .limit_complexity(limits.complexity)
         .limit_depth(limits.depth)
         .limit_directives(limits.directives)
-        .data(DataLoader::new(FirmLoader(services.log.clone()), |load| {
-            tokio::spawn(counting::into(counting::current(), load))
-        }))
+        .data(loader(FirmLoader(services.log.clone())))
+        .data(loader(ClientLoader(services.log.clone())))
+        .data(loader(CaseLoader(services.log.clone())))
+        .data(loader(ListedLoader(services.log.clone())))
+        .data(loader(ActionLoader(services.log.clone())))
         .data(services);
     if !introspection {
         builder = builder.disable_introspection();

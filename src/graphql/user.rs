@@ -6,7 +6,7 @@ use super::firm::Firm;
 use super::loaders::FirmLoader;
 use super::node::global;
 use crate::caller::{Capability, Kind};
-use crate::domain::user::{self, Invitation, Status};
+use crate::domain::user::{self, ChangedProfile, Invitation, Status};
 use crate::error::{Error, Result};
 use crate::id::NodeType;
 use async_graphql::dataloader::DataLoader;
@@ -101,6 +101,24 @@ crate::payload! {
     }
 }
 
+/// What changes about the own profile; what is left out stays as it is.
+#[derive(InputObject)]
+struct UpdateProfileInput {
+    /// The name that others see: 1 to 200 characters.
+    display_name: Option<String>,
+    /// Whether to get a mail each morning, from six o'clock in the firm's time zone, about what was done in the own name
+    /// on the days before; none if nothing was.
+    daily_summary: Option<bool>,
+}
+
+crate::payload! {
+    /// The answer of `updateProfile`.
+    UpdateProfilePayload {
+        /// The person at the keyboard.
+        user: User,
+    }
+}
+
 #[derive(Default)]
 pub struct Mutations;
 
@@ -122,6 +140,20 @@ impl Mutations {
         };
         let invited = ctx.mutate(|tx, caller| user::invite(tx, caller, invitation).boxed()).await;
         InviteUserPayload::of(invited, |user| InviteUserPayload {
+            user: Some(user.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Changes the profile of the person at the keyboard.
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateProfileInput,
+    ) -> Result<UpdateProfilePayload> {
+        let changed = ChangedProfile { display_name: input.display_name, daily_summary: input.daily_summary };
+        let updated = ctx.mutate(|tx, caller| user::update_profile(tx, caller, changed).boxed()).await;
+        UpdateProfilePayload::of(updated, |user| UpdateProfilePayload {
             user: Some(user.into()),
             ..Default::default()
         })

@@ -1,14 +1,16 @@
 //! The viewer: whose data is shown, and who is at the keyboard.
 
+use super::connection;
 use super::context::Locum;
 use super::delegation::Delegation;
 use super::firm::Firm;
 use super::guard::list_size;
-use super::impersonation::Impersonation;
+use super::impersonation::{Impersonation, ImpersonationConnection};
 use super::user::User;
 use crate::caller::Stand;
-use crate::domain::delegation;
+use crate::domain::page::Page;
 use crate::domain::sign_in::{self, Authenticated};
+use crate::domain::{delegation, impersonation, user};
 use crate::error::{Error, ErrorCode, Result};
 use async_graphql::{Context, Description, Object};
 use chrono::{DateTime, Utc};
@@ -36,7 +38,7 @@ impl Viewer {
 
     /// Whom the session acts for; null if nobody.
     async fn impersonation(&self) -> Option<Impersonation> {
-        self.0.impersonation.clone().map(|(impersonation, _)| impersonation.into())
+        self.0.impersonation.clone().map(Impersonation::from)
     }
 
     /// When the session ends at the latest.
@@ -47,24 +49,37 @@ impl Viewer {
     /// Those whom the viewer lets act for them: at most two. Not shown while impersonating.
     #[graphql(directive = list_size::apply(2))]
     async fn back_office_users(&self, ctx: &Context<'_>) -> Result<Vec<Delegation>> {
-        if !matches!(self.0.caller.stand, Stand::Own) {
-            let refused = ErrorCode::NotWhileImpersonating;
-            sign_in::note_denial(
-                &ctx.services().log,
-                &self.0.caller,
-                refused,
-                "viewer.backOfficeUsers".to_owned(),
-            )
-            .await;
-            return Err(Error::stop(refused));
-        }
+        self.only_as_oneself(ctx, "viewer.backOfficeUsers").await?;
+        let now = ctx.services().log.clock.now();
         let mine = ctx
-            .read(|connection, caller| Box::pin(delegation::of_principal(connection, caller.actor)))
+            .read(move |connection, caller| Box::pin(delegation::of_principal(connection, caller.actor, now)))
             .await?;
         Ok(mine.into_iter().map(Delegation::from).collect())
     }
 
-    /// Those for whom the person at the keyboard may act, also while they act for one of them.
+    /// Who acts or acted for the viewer, newest first, and what they did. Not shown while impersonating.
+    async fn impersonations_of_me(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<ImpersonationConnection> {
+        self.only_as_oneself(ctx, "viewer.impersonationsOfMe").await?;
+        let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
+        let of_me = ctx.read(move |connection, caller| {
+            Box::pin(async move { impersonation::of_principal(connection, caller.actor, &page).await })
+        });
+        Ok(of_me.await?.into())
+    }
+
+    /// Whether the person at the keyboard wants a mail each morning about what was done in their name.
+    async fn daily_summary(&self, ctx: &Context<'_>) -> Result<bool> {
+        ctx.read(|connection, caller| Box::pin(user::wants_summary(connection, caller.actor))).await
+    }
+
+    /// Those for whom the person at the keyboard may act, now or at another time, also while they act for one of them.
     #[graphql(directive = list_size::apply(10))]
     async fn principals(&self, ctx: &Context<'_>) -> Result<Vec<Delegation>> {
         let now = ctx.services().log.clock.now();
@@ -72,6 +87,18 @@ impl Viewer {
             .read(move |connection, caller| Box::pin(delegation::of_delegate(connection, caller.actor, now)))
             .await?;
         Ok(theirs.into_iter().map(Delegation::from).collect())
+    }
+}
+
+impl Viewer {
+    /// Refuses what is not shown while impersonating, and notes it for the auditors.
+    async fn only_as_oneself(&self, ctx: &Context<'_>, field: &str) -> Result<()> {
+        if matches!(self.0.caller.stand, Stand::Own) {
+            return Ok(());
+        }
+        let refused = ErrorCode::NotWhileImpersonating;
+        sign_in::note_denial(&ctx.services().log, &self.0.caller, refused, field.to_owned()).await;
+        Err(Error::stop(refused))
     }
 }
 

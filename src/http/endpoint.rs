@@ -4,6 +4,7 @@ use super::message::{Message, UrlMessage, is_json};
 use super::respond::{self, Media};
 use super::trace::RequestId;
 use super::{Door, credentials, explorer};
+use crate::domain::impersonation;
 use crate::domain::sign_in::{self, Authenticated};
 use crate::error::{Error, ErrorCode, Result};
 use crate::graphql::error::server_error;
@@ -173,6 +174,9 @@ impl Incoming<'_> {
             }
             Err(error) => GraphqlResponse::from_errors(vec![server_error(error)]),
         };
+        if let Err(error) = self.note_reads(&context).await {
+            return respond::refused(media, error, self.request_id);
+        }
         self.door.face.shapes.restore(&document, &operation, &mut response);
         let response = self.finish(&context, response);
         let mut answer =
@@ -282,6 +286,17 @@ impl Incoming<'_> {
         }
     }
 
+    /// Notes what the answer shows of a principal's.
+    async fn note_reads(&self, context: &RequestContext) -> Result<()> {
+        let services = &self.door.services;
+        let (Some(authenticated), reads) =
+            (&context.authenticated, context.outcome(|outcome| std::mem::take(&mut outcome.reads)))
+        else {
+            return Ok(());
+        };
+        impersonation::note_reads(&services.log, &services.seen, &authenticated.caller, reads).await
+    }
+
     /// Adds what an answer carries beside the data.
     fn finish(&self, context: &RequestContext, mut response: GraphqlResponse) -> GraphqlResponse {
         let (cost, acting) = context.outcome(|outcome| (outcome.cost, outcome.acting.clone()));
@@ -292,7 +307,7 @@ impl Incoming<'_> {
         }
         let before = || {
             let authenticated = context.authenticated.as_ref()?;
-            let (impersonation, _) = authenticated.impersonation.as_ref()?;
+            let impersonation = authenticated.impersonation.as_ref()?;
             authenticated.caller.acting().map(|_| crate::graphql::acting(impersonation))
         };
         if let Some(acting) = acting.unwrap_or_else(before) {

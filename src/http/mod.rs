@@ -2,13 +2,14 @@
 //!
 //! `/graphql` is the one endpoint ([`endpoint`]): a request is read ([`message`]), its sender found ([`credentials`]),
 //! admitted, executed, and answered in the form that the sender accepts ([`respond`]). Every answer has a request id
-//! ([`trace`]), which every line of the log has too. On a second port are health and metrics ([`ops`]).
+//! ([`trace`]), which every line of the log has too. `/print/{token}` is a case on paper ([`print`]). On a second port are health and metrics ([`ops`]).
 
 mod credentials;
 mod endpoint;
 mod explorer;
 mod message;
 pub mod ops;
+mod print;
 mod respond;
 mod trace;
 
@@ -37,7 +38,9 @@ pub struct Door {
 
 /// The routes of the service.
 pub fn router(door: Arc<Door>) -> Router {
-    let mut router = Router::new().route("/graphql", get(endpoint::get).post(endpoint::post));
+    let mut router = Router::new()
+        .route("/graphql", get(endpoint::get).post(endpoint::post))
+        .route("/print/{token}", get(print::open).head(print::head));
     if door.explorer {
         router = router.route("/graphql/explorer/{name}", get(explorer::asset));
     }

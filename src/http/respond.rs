@@ -121,6 +121,7 @@ pub fn fault(request_id: &str) -> Response {
         code: ErrorCode::InternalServerError,
         message: ErrorCode::InternalServerError.message().to_owned(),
         retry_after: None,
+        missing: None,
     };
     refused(Media::Json, Error::Stop(stop), request_id)
 }

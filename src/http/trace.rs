@@ -4,7 +4,7 @@ use super::Door;
 use super::respond;
 use crate::db::counting;
 use crate::id;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -23,7 +23,9 @@ pub struct RequestId(pub String);
 pub async fn trace(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let request_id = id::new(door.services.log.clock.now()).to_string();
     let span = tracing::info_span!("request", %request_id);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // As the route has it: there may be a token in the path itself.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let (method, path) = (request.method().clone(), route.unwrap_or_else(|| "(no such route)".to_owned()));
     request.extensions_mut().insert(RequestId(request_id.clone()));
     let statements = Arc::new(AtomicU64::new(0));
     let started = Instant::now();

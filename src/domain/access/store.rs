@@ -1,103 +1,109 @@
 //! The access statement.
 
 use crate::caller::{Caller, UserKey};
-use crate::db::row::SqlOf;
 use crate::db::statement::{Statement, sql};
-use crate::domain::client::{Client, ClientRow};
-use crate::domain::page::{Page, Slice};
-use crate::domain::user::User;
 use crate::error::Result;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::sync::LazyLock;
 use uuid::Uuid;
 
-type WithAdvisers = (SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+/// The columns of a client that make a path to it.
+const PATHS: [&str; 2] = ["primary_adviser_id", "secondary_adviser_id"];
 
-/// The access paths, each a branch of its own with its own index; `{}` narrows each of them. Every branch takes the
-/// subject's firm and id.
-fn reachable(narrow: &str) -> String {
-    ["primary_adviser_id", "secondary_adviser_id"]
-        .map(|path| format!("(select * from clients where firm_id = ? and {path} = ?{narrow})"))
-        .join(" union all ")
-}
+/// Cuts a path to the clients that a delegation lists.
+const LISTED: &str = " and exists (select from delegation_clients l
+     where l.firm_id = c.firm_id and l.delegation_id = ? and l.client_id = c.id)";
 
-/// The clients out of `source`, with their advisers.
-fn with_advisers(source: &str) -> String {
-    format!(
-        "select {}, {}, {} from ({source}) c
-         left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
-         left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id",
-        ClientRow::columns("c"),
-        User::columns("p"),
-        User::columns("s")
-    )
-}
-
-/// A place in the list of clients, which goes by name.
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub name: String,
-    pub id: Uuid,
-}
-
-/// A page of the clients that the caller reaches, by name.
-pub async fn page(
-    connection: &mut AsyncPgConnection,
-    caller: &Caller,
-    page: &Page<Place>,
-) -> Result<Slice<Client>> {
-    static FORWARD: LazyLock<[String; 2]> = LazyLock::new(|| page_text("asc", ">"));
-    static BACKWARD: LazyLock<[String; 2]> = LazyLock::new(|| page_text("desc", "<"));
-    let [whole, from] = if page.backward { &*BACKWARD } else { &*FORWARD };
-    let subject = super::subject(caller);
-    let query = match &page.from {
-        None => paths(sql(whole), subject, |query| query.bind(page.fetch())),
-        Some(place) => paths(sql(from), subject, |query| {
-            query.bind(place.name.clone()).bind(place.id).bind(page.fetch())
-        }),
-    };
-    Ok(page.of(load(connection, query.bind(page.fetch())).await?))
-}
-
-/// The statement for a first page, and for one from a place on. Each branch brings no more rows than the page needs.
-fn page_text(order: &str, beyond: &str) -> [String; 2] {
-    ["".to_owned(), format!(" and (name, id) {beyond} (?, ?)")].map(|from| {
-        let branches = reachable(&format!("{from} order by name {order}, id {order} limit ?"));
-        let source = format!("select * from ({branches}) b order by name {order}, id {order} limit ?");
-        format!("{} order by c.name {order}, c.id {order}", with_advisers(&source))
-    })
-}
-
-/// How many clients the caller reaches.
-pub async fn count(connection: &mut AsyncPgConnection, caller: &Caller) -> Result<i64> {
-    static COUNT: LazyLock<String> = LazyLock::new(|| format!("select count(*) from ({}) c", reachable("")));
-    let query = paths(sql::<BigInt>(&COUNT), super::subject(caller), |query| query);
-    Ok(query.get_result(connection).await?)
-}
-
-/// A client by its id, if the caller reaches it.
-pub async fn find(connection: &mut AsyncPgConnection, caller: &Caller, id: Uuid) -> Result<Option<Client>> {
-    static FIND: LazyLock<String> = LazyLock::new(|| with_advisers(&reachable(" and id = ?")));
-    let query = paths(sql(&FIND), super::subject(caller), |query| query.bind(id));
-    Ok(load(connection, query).await?.pop())
-}
-
-/// Binds the subject to each branch, and after it what narrows the branch.
-fn paths<ST>(
-    mut query: Statement<ST>,
+/// Whose paths count for a caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
     subject: UserKey,
-    narrow: impl Fn(Statement<ST>) -> Statement<ST>,
-) -> Statement<ST> {
-    for _ in 0..2 {
-        query = narrow(query.bind(subject.firm).bind(subject.id));
-    }
-    query
+    /// The delegation that lists the clients that count.
+    listed_by: Option<Uuid>,
 }
 
-async fn load(connection: &mut AsyncPgConnection, query: Statement<WithAdvisers>) -> Result<Vec<Client>> {
-    let rows: Vec<(ClientRow, Option<User>, Option<User>)> = query.load(connection).await?;
-    let client =
-        |(row, primary_adviser, secondary_adviser)| Client { row, primary_adviser, secondary_adviser };
-    Ok(rows.into_iter().map(client).collect())
+/// A statement over the clients that someone reaches, in its two forms: over all of them, and over those that a
+/// delegation lists.
+pub struct Forms {
+    all: String,
+    listed: String,
+}
+
+impl Forms {
+    /// `text` puts a statement around the clients: it gets a function that says what narrows them, as in
+    /// `clients(" and c.id = ?")`. They are read as `c`, each path a branch of its own with its own index; a client
+    /// whom one person reaches by two paths would be in it twice.
+    pub fn new(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
+        let form = |listed: &str| {
+            text(&|narrow| {
+                let branch = |path| {
+                    format!(
+                        "(select c.* from clients c where c.firm_id = ? and c.{path} = ?{listed}{narrow})"
+                    )
+                };
+                PATHS.map(branch).join(" union all ")
+            })
+        };
+        Self { all: form(""), listed: form(LISTED) }
+    }
+}
+
+impl Reach {
+    /// The caller's.
+    pub fn of(caller: &Caller) -> Self {
+        let listed_by =
+            caller.acting().filter(|acting| acting.only_listed_clients).map(|acting| acting.delegation);
+        Self { subject: caller.subject(), listed_by }
+    }
+
+    /// Whose paths they are.
+    pub fn subject(&self) -> UserKey {
+        self.subject
+    }
+
+    /// Begins a statement in the form that is meant; `narrow` binds what narrows the clients, once for each branch.
+    pub fn statement<ST>(
+        &self,
+        forms: &'static Forms,
+        narrow: impl Fn(Statement<ST>) -> Statement<ST>,
+    ) -> Statement<ST> {
+        let text = if self.listed_by.is_some() { &forms.listed } else { &forms.all };
+        PATHS.iter().fold(sql(text), |query, _| {
+            let query = query.bind(self.subject.firm).bind(self.subject.id);
+            narrow(match self.listed_by {
+                Some(delegation) => query.bind(delegation),
+                None => query,
+            })
+        })
+    }
+}
+
+/// That the client `c` is reached by a person whose id is this SQL expression.
+pub fn reached_by(subject: &str) -> String {
+    format!("({})", PATHS.map(|path| format!("c.{path} = {subject}")).join(" or "))
+}
+
+/// How many of these clients the caller reaches.
+pub async fn count_of(connection: &mut AsyncPgConnection, caller: &Caller, ids: &[Uuid]) -> Result<usize> {
+    static COUNT: LazyLock<Forms> = LazyLock::new(|| {
+        Forms::new(|clients| {
+            format!("select count(distinct c.id) from ({}) c", clients(" and c.id = any(?)"))
+        })
+    });
+    let query = Reach::of(caller).statement::<BigInt>(&COUNT, |query| query.bind(ids.to_vec()));
+    let count: i64 = query.get_result(connection).await?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Who reaches a client by a path of their own: the audience of what happens to it.
+pub async fn readers(connection: &mut AsyncPgConnection, firm: Uuid, client: Uuid) -> Result<Vec<UserKey>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        let branch = |path| format!("select {path} as id from clients where firm_id = ? and id = ?");
+        format!("select distinct id from ({}) r where id is not null", PATHS.map(branch).join(" union all "))
+    });
+    let find =
+        PATHS.iter().fold(sql::<diesel::sql_types::Uuid>(&FIND), |find, _| find.bind(firm).bind(client));
+    let ids: Vec<Uuid> = find.load(connection).await?;
+    Ok(ids.into_iter().map(|id| UserKey { firm, id }).collect())
 }

@@ -1,12 +1,21 @@
-//! The clients' SQL; reading goes by `access`.
+//! The clients' SQL, over those that someone reaches.
 
+use crate::caller::{Caller, Permit, UserKey};
+use crate::db::row::SqlOf;
 use crate::db::schema::clients;
+use crate::db::statement::{Statement, sql};
+use crate::domain::access::{Forms, Reach, WorkOnClients, reached_by};
+use crate::domain::page::{Page, Slice};
 use crate::domain::user::User;
 use crate::error::Result;
 use crate::events::Tx;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 crate::text_enum! {
@@ -39,11 +48,155 @@ crate::row! {
 }
 
 /// A client with its advisers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Client {
     pub row: ClientRow,
     pub primary_adviser: Option<User>,
     pub secondary_adviser: Option<User>,
+}
+
+type WithAdvisers = (SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+
+/// The clients out of `source`, with their advisers.
+fn with_advisers(source: &str) -> String {
+    format!(
+        "select {}, {}, {} from ({source}) c
+         left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
+         left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id",
+        ClientRow::columns("c"),
+        User::columns("p"),
+        User::columns("s")
+    )
+}
+
+async fn load(connection: &mut AsyncPgConnection, query: Statement<WithAdvisers>) -> Result<Vec<Client>> {
+    let rows: Vec<(ClientRow, Option<User>, Option<User>)> = query.load(connection).await?;
+    let client =
+        |(row, primary_adviser, secondary_adviser)| Client { row, primary_adviser, secondary_adviser };
+    Ok(rows.into_iter().map(client).collect())
+}
+
+/// A place in the list of clients, which goes by name.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub name: String,
+    pub id: Uuid,
+}
+
+/// A page of the clients that the caller reaches, by name.
+pub async fn page(
+    connection: &mut AsyncPgConnection,
+    caller: &Caller,
+    page: &Page<Place>,
+) -> Result<Slice<Client>> {
+    static FORWARD: LazyLock<[Forms; 2]> = LazyLock::new(|| page_forms("asc", ">"));
+    static BACKWARD: LazyLock<[Forms; 2]> = LazyLock::new(|| page_forms("desc", "<"));
+    let [whole, from] = if page.backward { &*BACKWARD } else { &*FORWARD };
+    let reach = Reach::of(caller);
+    let query = match &page.from {
+        None => reach.statement(whole, |query| query.bind(page.fetch())),
+        Some(place) => {
+            reach.statement(from, |query| query.bind(place.name.clone()).bind(place.id).bind(page.fetch()))
+        }
+    };
+    Ok(page.of(load(connection, query.bind(page.fetch())).await?))
+}
+
+/// The statement for a first page, and for one from a place on. Each branch brings no more rows than the page needs.
+fn page_forms(order: &str, beyond: &str) -> [Forms; 2] {
+    ["".to_owned(), format!(" and (c.name, c.id) {beyond} (?, ?)")].map(|from| {
+        Forms::new(|clients| {
+            let branches = clients(&format!("{from} order by c.name {order}, c.id {order} limit ?"));
+            let source = format!("select * from ({branches}) b order by name {order}, id {order} limit ?");
+            format!("{} order by c.name {order}, c.id {order}", with_advisers(&source))
+        })
+    })
+}
+
+/// How many clients the caller reaches.
+pub async fn count(connection: &mut AsyncPgConnection, caller: &Caller) -> Result<i64> {
+    static COUNT: LazyLock<Forms> =
+        LazyLock::new(|| Forms::new(|clients| format!("select count(*) from ({}) c", clients(""))));
+    let query = Reach::of(caller).statement::<BigInt>(&COUNT, |query| query);
+    Ok(query.get_result(connection).await?)
+}
+
+/// A client by its id, if the caller reaches it.
+pub async fn find(connection: &mut AsyncPgConnection, caller: &Caller, id: Uuid) -> Result<Option<Client>> {
+    static FIND: LazyLock<Forms> =
+        LazyLock::new(|| Forms::new(|clients| with_advisers(&clients(" and c.id = ?"))));
+    Ok(load(connection, Reach::of(caller).statement(&FIND, |query| query.bind(id))).await?.pop())
+}
+
+/// The same, locked for a change: whoever takes the client away from the caller meanwhile comes before or after it.
+pub(super) async fn find_locked(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Option<Client>> {
+    let key = (Reach::of(caller).subject().firm, id);
+    let lock = clients::table.find(key).select(clients::id).for_no_key_update();
+    match lock.get_result::<Uuid>(tx.sql()).await.optional()? {
+        Some(_) => find(tx.sql(), caller, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Clients by their keys, for whoever has reached something of theirs.
+pub async fn find_many(connection: &mut AsyncPgConnection, keys: &[UserKey]) -> Result<Vec<Client>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        with_advisers(
+            "select c.* from unnest(?, ?) as k (firm_id, id)
+             join clients c on c.firm_id = k.firm_id and c.id = k.id",
+        )
+    });
+    let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(|key| (key.firm, key.id)).unzip();
+    load(connection, sql(&FIND).bind(firms).bind(ids)).await
+}
+
+/// The clients that delegations list, as far as their principals reach them, by name.
+pub async fn listed(
+    connection: &mut AsyncPgConnection,
+    delegations: &[UserKey],
+) -> Result<HashMap<UserKey, Vec<Client>>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select d.firm_id, d.id, {}, {}, {} from unnest(?, ?) as k (firm_id, id)
+             join delegations d on d.firm_id = k.firm_id and d.id = k.id
+             join delegation_clients l on l.firm_id = d.firm_id and l.delegation_id = d.id
+             join clients c on c.firm_id = l.firm_id and c.id = l.client_id and {}
+             left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
+             left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id
+             order by c.name, c.id",
+            ClientRow::columns("c"),
+            User::columns("p"),
+            User::columns("s"),
+            reached_by("d.principal_id")
+        )
+    });
+    type Row = (SqlUuid, SqlUuid, SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+    let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = delegations.iter().map(|key| (key.firm, key.id)).unzip();
+    let rows: Vec<(Uuid, Uuid, ClientRow, Option<User>, Option<User>)> =
+        sql::<Row>(&FIND).bind(firms).bind(ids).load(connection).await?;
+    let mut listed = HashMap::<UserKey, Vec<Client>>::new();
+    for (firm, id, row, primary_adviser, secondary_adviser) in rows {
+        let client = Client { row, primary_adviser, secondary_adviser };
+        listed.entry(UserKey { firm, id }).or_default().push(client);
+    }
+    Ok(listed)
+}
+
+/// Writes a changed client.
+pub(super) async fn update(
+    tx: &mut Tx,
+    _permit: &Permit<WorkOnClients>,
+    row: &ClientRow,
+) -> Result<ClientRow> {
+    let update = diesel::update(clients::table.find((row.firm_id, row.id)));
+    let update = update.set((
+        clients::name.eq(&row.name),
+        clients::emails.eq(&row.emails),
+        clients::type_.eq(row.type_),
+        clients::reference.eq(&row.reference),
+        clients::version.eq(clients::version + 1),
+    ));
+    Ok(update.returning(ClientRow::as_returning()).get_result(tx.sql()).await?)
 }
 
 /// A client to be.

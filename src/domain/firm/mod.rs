@@ -2,7 +2,7 @@
 
 mod store;
 
-pub use store::{Firm, by_slug, find_many, slug_of};
+pub use store::{Firm, by_slug, find_many, slug_of, zone, zone_of};
 
 use super::text;
 use super::user::{self, Invitation, User};

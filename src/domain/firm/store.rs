@@ -50,3 +50,14 @@ pub async fn find_many(connection: &mut AsyncPgConnection, ids: Vec<Uuid>) -> Re
     let find = firms::table.filter(firms::id.eq_any(ids)).select(Firm::as_select());
     Ok(find.load(connection).await?)
 }
+
+/// The time zone of a firm.
+pub async fn zone_of(connection: &mut AsyncPgConnection, firm: Uuid) -> Result<chrono_tz::Tz> {
+    let name: String = firms::table.find(firm).select(firms::time_zone).get_result(connection).await?;
+    Ok(zone(&name))
+}
+
+/// A time zone by its name, which was checked when it was written.
+pub fn zone(name: &str) -> chrono_tz::Tz {
+    name.parse().unwrap_or(chrono_tz::UTC)
+}

@@ -3,26 +3,32 @@
 //! Whether one still runs is judged by the clock at every use ([`end_by_now`]), whatever the row says. One that ended
 //! without the actor's doing stays with the session until the actor takes note of it, by stopping or switching:
 //! nobody goes on working under their own name without knowing.
+//!
+//! It also ends when its grant does ([`grant`]); what nobody uses any more is written down by a sweep ([`end_overdue`]).
+//! What is read in it is noted ([`note_reads`]), what is changed is in the log anyway, with both names.
 
-mod ending;
+mod grant;
 mod seen;
 mod store;
+mod sweep;
 
-pub use ending::{report_unwanted, revoke};
-pub use seen::{Seen, note_read};
-pub use store::{EndReason, Impersonation, ImpersonationRow};
+pub use grant::{decline, report_unwanted, revoke, update};
+pub use seen::{Read, Seen, note_reads};
+pub use store::{EndReason, Impersonation, ImpersonationRow, count_of_principal, of_principal};
+pub use sweep::{end_overdue, summarize};
 
 use super::delegation::{self, DelegationRow, State};
 use super::session;
 use super::text;
-use super::user::{self, User};
-use crate::caller::{Action, Caller, Kind, Mode, Permission, UserKey};
+use super::user;
+use crate::caller::{Action, Caller, Capability, Kind, Mode, Permission, UserKey};
 use crate::defaults::{IMPERSONATION, IMPERSONATION_IDLE};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::event::Parties;
 use crate::events::{Author, Event, Subject, Tx};
 use crate::id::NodeType;
 use chrono::{DateTime, Utc};
+use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
 
 /// May act for those who let them; judged as the actor, whoever they act for at the moment.
@@ -35,6 +41,19 @@ impl Permission for Impersonate {
 
     fn allows(caller: &Caller) -> bool {
         matches!(caller.kind, Kind::Adviser | Kind::Assistant | Kind::BackOffice)
+    }
+}
+
+/// May end what others do in one's name.
+#[derive(Debug)]
+pub struct EndImpersonations;
+
+impl Permission for EndImpersonations {
+    const RULE: &'static str = "Only the principal themselves ends an impersonation of theirs.";
+    const GRANTABLE_BY: &'static str = "nobody";
+
+    fn allows(caller: &Caller) -> bool {
+        caller.acting().is_none()
     }
 }
 
@@ -53,16 +72,23 @@ pub async fn start(tx: &mut Tx, caller: &Caller, start: Start) -> Result<Imperso
     let session_expires = session::lock(tx, caller.actor, caller.session)
         .await?
         .ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))?;
-    let delegation = delegation::usable(tx, caller.actor, start.delegation).await?;
+    let (delegation, schedule_ends) = delegation::usable(tx, caller.actor, start.delegation).await?;
+    if delegation.row.reason_required && reason.is_none() {
+        return Err(Refusal::new(ErrorCode::ReasonRequired).at("reason").into());
+    }
     if start.mode == Mode::ReadWrite
         && !delegation.row.actions.iter().any(|action| matches!(action, Action::Edit | Action::Share))
     {
         return Err(Refusal::new(ErrorCode::ScopeExceeded).at("mode").into());
     }
     let previous = leave(tx, caller, EndReason::Switched).await?;
-    let ends = [Some(tx.now + IMPERSONATION), Some(session_expires), delegation.row.valid_until];
-    let expires_at = ends.into_iter().flatten().min().unwrap_or(session_expires);
-    let row = store::insert(tx, &permit, caller, &delegation.row, start.mode, reason, expires_at).await?;
+    let by_time = [Some(session_expires), delegation.row.valid_until].into_iter().flatten();
+    let by_time = by_time.map(|at| Ending { reason: EndReason::Expired, at });
+    let by_schedule = schedule_ends.map(|at| Ending { reason: EndReason::Schedule, at });
+    let longest = Ending { reason: EndReason::Expired, at: tx.now + IMPERSONATION };
+    let ending = latest_end(longest, by_time.chain(by_schedule));
+    let first = !store::has_acted(tx, caller.actor, delegation.principal.key()).await?;
+    let row = store::insert(tx, &permit, caller, &delegation.row, start.mode, reason, ending).await?;
     let actor =
         user::find(tx.sql(), caller.actor).await?.ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))?;
     let impersonation = Impersonation { row, principal: delegation.principal, actor };
@@ -70,12 +96,24 @@ pub async fn start(tx: &mut Tx, caller: &Caller, start: Start) -> Result<Imperso
     let (mode, reason) = (impersonation.row.mode, impersonation.row.reason.clone());
     tx.author = impersonation.author(caller.session);
     let event = match previous {
-        None => {
-            Event::ImpersonationStarted { impersonation: subject, principal, actor, mode, reason, parties }
-        }
-        Some(_) => {
-            Event::ImpersonationSwitched { impersonation: subject, principal, actor, mode, reason, parties }
-        }
+        None => Event::ImpersonationStarted {
+            impersonation: subject,
+            principal,
+            actor,
+            mode,
+            reason,
+            first,
+            parties,
+        },
+        Some(_) => Event::ImpersonationSwitched {
+            impersonation: subject,
+            principal,
+            actor,
+            mode,
+            reason,
+            first,
+            parties,
+        },
     };
     tx.record(impersonation.row.firm_id, event);
     Ok(impersonation)
@@ -98,9 +136,8 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
         return Ok(None);
     };
     let running = impersonation.row.ended_at.is_none();
-    let reason =
-        end_by_now(&impersonation.row, &delegation, &impersonation.principal, tx.now).unwrap_or(reason);
-    impersonation.row = store::leave(tx, &impersonation.row, reason).await?;
+    let ending = end_by_now(&impersonation, &delegation, tx.now).unwrap_or(Ending { reason, at: tx.now });
+    impersonation.row = store::leave(tx, &impersonation.row, ending).await?;
     if running {
         tx.author = impersonation.author(caller.session);
         record_end(tx, &impersonation);
@@ -108,26 +145,73 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
     Ok(Some(impersonation))
 }
 
-/// Why an impersonation is over at that moment, if it is.
+/// Ends an impersonation of the caller, or, for a setup admin, of anybody in the firm. Whoever acts meets it with their
+/// next request.
+pub async fn end_of_me(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Impersonation> {
+    let permit = caller.permit(EndImpersonations)?;
+    let found = store::find_locked(tx, permit.subject().firm, id).await?;
+    let mine = |found: &Impersonation| {
+        found.principal.key() == permit.subject() || caller.has(Capability::SetupAdmin)
+    };
+    let mut found =
+        found.filter(mine).ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("impersonationId"))?;
+    if found.row.ended_at.is_some() {
+        return Err(Refusal::new(ErrorCode::AlreadyEnded).at("impersonationId").into());
+    }
+    let ending = Ending { reason: EndReason::PrincipalEnded, at: tx.now };
+    found.row = store::end(tx, &found.row, ending).await?;
+    record_end(tx, &found);
+    Ok(found)
+}
+
+/// An impersonation that the caller may know of: of themselves, or their own.
+pub async fn visible(
+    connection: &mut AsyncPgConnection,
+    caller: &Caller,
+    id: Uuid,
+) -> Result<Option<Impersonation>> {
+    let found = store::find(connection, id).await?;
+    let side = |found: &Impersonation| {
+        let as_principal = caller.acting().is_none() && found.principal.key() == caller.actor;
+        as_principal || found.actor.key() == caller.actor
+    };
+    Ok(found.filter(side))
+}
+
+/// Why and when an impersonation is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub reason: EndReason,
+    pub at: DateTime<Utc>,
+}
+
+/// The first of several endings.
+fn latest_end(first: Ending, others: impl Iterator<Item = Ending>) -> Ending {
+    others.fold(first, |first, other| if other.at < first.at { other } else { first })
+}
+
+/// How an impersonation has ended by that moment, if it has: of several reasons, the one that came first.
 pub fn end_by_now(
-    row: &ImpersonationRow,
+    impersonation: &Impersonation,
     delegation: &DelegationRow,
-    principal: &User,
     now: DateTime<Utc>,
-) -> Option<EndReason> {
-    if let Some(reason) = row.end_reason {
-        return Some(reason);
+) -> Option<Ending> {
+    let Impersonation { row, principal, actor } = impersonation;
+    if let (Some(reason), Some(at)) = (row.end_reason, row.ended_at) {
+        return Some(Ending { reason, at });
     }
-    if matches!(delegation.state, State::Revoked | State::Declined | State::Pending) {
-        return Some(EndReason::Revoked);
-    }
-    if !principal.is_active() {
-        return Some(EndReason::Inactivated);
-    }
-    if now >= row.expires_at || !delegation.holds_at(now) {
-        return Some(EndReason::Expired);
-    }
-    (now >= row.last_seen_at + IMPERSONATION_IDLE).then_some(EndReason::Idle)
+    let because = |reason, at| Ending { reason, at };
+    let revoked = delegation.ended_at.map(|at| because(EndReason::Revoked, at));
+    let inactive = !(principal.is_active() && actor.is_active());
+    let endings = [
+        revoked.filter(|_| !matches!(delegation.state, State::Expired)),
+        inactive.then_some(because(EndReason::Inactivated, now)),
+        delegation.valid_until.map(|until| because(EndReason::Expired, until)),
+        (!delegation.holds_at(now)).then_some(because(EndReason::Expired, now)),
+        Some(because(EndReason::Idle, row.last_seen_at + IMPERSONATION_IDLE)),
+    ];
+    let ending = latest_end(because(row.expiry_reason, row.expires_at), endings.into_iter().flatten());
+    (ending.at <= now).then_some(ending)
 }
 
 /// Ends what runs in sessions that have just ended.
@@ -156,6 +240,7 @@ fn record_end_of(tx: &mut Tx, row: &ImpersonationRow, parties: Parties) {
             principal: Subject(NodeType::User, row.principal_id),
             actor: Subject(NodeType::User, row.actor_id),
             end_reason: end_reason.as_str(),
+            ended_at: row.ended_at.unwrap_or(tx.now),
             parties,
         },
     );

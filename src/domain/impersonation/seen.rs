@@ -11,33 +11,44 @@ use uuid::Uuid;
 /// How often the same thing read in the same impersonation is noted anew.
 const NOTED_EVERY: TimeDelta = TimeDelta::minutes(10);
 
-/// Notes that something was read in the principal's name: once in ten minutes for each operation of an impersonation and what it is about,
-/// so that the principal sees what was looked at, and not each page of it. Without the note, no answer.
-pub async fn note_read(
-    log: &Log,
-    seen: &Seen,
-    caller: &Caller,
-    operation: &'static str,
-    object: Option<Subject>,
-) -> Result<()> {
+/// Something that an answer shows: by which operation, and what it is about; a list as such is about nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Read {
+    pub operation: &'static str,
+    pub object: Option<Subject>,
+}
+
+/// Notes what an answer shows of the principal's: once in ten minutes for each operation of an impersonation and each
+/// thing that it is about, so that the principal sees what was looked at, and not each page of it. Without the note, no
+/// answer.
+pub async fn note_reads(log: &Log, seen: &Seen, caller: &Caller, reads: Vec<Read>) -> Result<()> {
     let Some(acting) = caller.acting() else { return Ok(()) };
-    let (now, what) = (log.clock.now(), (acting.impersonation, operation, object.map(|object| object.1)));
-    if !seen.is_due(what, now) {
+    let (now, impersonation) = (log.clock.now(), acting.impersonation);
+    let mut due: Vec<Read> = Vec::new();
+    for read in reads {
+        if !due.contains(&read) && seen.is_due((impersonation, read), now) {
+            due.push(read);
+        }
+    }
+    if due.is_empty() {
         return Ok(());
     }
-    let event = Event::ImpersonatedAction {
-        impersonation: Subject(NodeType::Impersonation, acting.impersonation),
-        action: Action::View,
-        operation,
-        object,
-        parties: Parties { principal: acting.principal, delegate: Some(caller.actor) },
-    };
     log.transact(Author::from(caller), async |tx| {
-        tx.record(acting.principal.firm, event);
+        for of_operation in due.chunk_by(|one, next| one.operation == next.operation) {
+            let operation = of_operation.first().map_or("", |read| read.operation);
+            let event = Event::ImpersonatedAction {
+                impersonation: Subject(NodeType::Impersonation, impersonation),
+                action: Action::View,
+                operation,
+                objects: of_operation.iter().filter_map(|read| read.object).collect(),
+                parties: Parties { principal: acting.principal, delegate: Some(caller.actor) },
+            };
+            tx.record(acting.principal.firm, event);
+        }
         Ok(())
     })
     .await?;
-    seen.note(what, now);
+    due.into_iter().for_each(|read| seen.note((impersonation, read), now));
     Ok(())
 }
 
@@ -45,8 +56,8 @@ pub async fn note_read(
 #[derive(Debug, Default)]
 pub struct Seen(dashmap::DashMap<What, DateTime<Utc>>);
 
-/// An impersonation, an operation in it, and what it was about.
-type What = (Uuid, &'static str, Option<Uuid>);
+/// In which impersonation, and what.
+type What = (Uuid, Read);
 
 impl Seen {
     fn is_due(&self, what: What, now: DateTime<Utc>) -> bool {

@@ -1,16 +1,17 @@
 //! Judging a token: what a session is worth at this moment.
 
 use super::store::{self, Found};
-use crate::caller::{Acting, Caller, Stand, UserKey};
+use crate::caller::{Acting, Caller, Stand};
 use crate::defaults::{LAST_SEEN_PRECISION, SESSION_IDLE};
 use crate::domain::firm::Firm;
 use crate::domain::impersonation::{self, Impersonation};
 use crate::domain::session::{self, Session};
 use crate::domain::user::User;
 use crate::error::{Error, ErrorCode, Result};
-use crate::events::Log;
+use crate::events::{Log, Tx};
 use crate::secret::Token;
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// Who a request comes from, with the rows that told so.
 #[derive(Clone, Debug)]
@@ -19,15 +20,15 @@ pub struct Authenticated {
     pub session: Session,
     pub actor: User,
     pub firm: Firm,
-    /// The impersonation that the session is in, and its principal.
-    pub impersonation: Option<(Impersonation, User)>,
+    /// The impersonation that the session is in.
+    pub impersonation: Option<Impersonation>,
 }
 
 impl Authenticated {
     /// Whose data is shown.
     pub fn user(&self) -> &User {
         match (&self.impersonation, self.caller.acting()) {
-            (Some((_, principal)), Some(_)) => principal,
+            (Some(impersonation), Some(_)) => &impersonation.principal,
             _ => &self.actor,
         }
     }
@@ -38,10 +39,7 @@ impl Authenticated {
 pub async fn authenticate(log: &Log, token: &Token) -> Result<Authenticated> {
     let now = log.clock.now();
     let mut connection = log.reader().await?;
-    let found = store::by_token(&mut connection, token.hash()).await?;
-    let found = found.filter(|(session, user, ..)| is_open(session, now) && user.is_active());
-    let authenticated =
-        found.map(|found| stand(found, now)).ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))?;
+    let authenticated = judge(store::by_token(&mut connection, token.hash()).await?, now)?;
     let used = &authenticated.session;
     let lapsed = matches!(authenticated.caller.stand, Stand::Lapsed { .. });
     if !lapsed && used.last_seen_at + LAST_SEEN_PRECISION <= now {
@@ -50,27 +48,40 @@ pub async fn authenticate(log: &Log, token: &Token) -> Result<Authenticated> {
     Ok(authenticated)
 }
 
+/// Who a session is by now, for what was given out in it and is used without its token.
+pub async fn of_session(tx: &mut Tx, firm: Uuid, id: Uuid) -> Result<Authenticated> {
+    judge(store::by_session(tx.sql(), firm, id).await?, tx.now)
+}
+
+fn judge(found: Option<Found>, now: DateTime<Utc>) -> Result<Authenticated> {
+    let found = found.filter(|(session, user, ..)| is_open(session, now) && user.is_active());
+    found.map(|found| stand(found, now)).ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))
+}
+
 fn is_open(session: &Session, now: DateTime<Utc>) -> bool {
     session.ended_at.is_none() && now < session.expires_at && now < session.last_seen_at + SESSION_IDLE
 }
 
 fn stand(found: Found, now: DateTime<Utc>) -> Authenticated {
     let (session, actor, firm, impersonation, delegation, principal) = found;
-    let mut acts_for = None;
     let mut stand = Stand::Own;
+    let mut acts_for = None;
     if let (Some(row), Some(delegation), Some(principal)) = (impersonation, delegation, principal) {
-        let key = UserKey { firm: row.firm_id, id: row.principal_id };
-        stand = match impersonation::end_by_now(&row, &delegation, &principal, now) {
-            Some(_) => Stand::Lapsed { impersonation: row.id, principal: key },
+        let found = Impersonation { row, principal, actor: actor.clone() };
+        let (impersonation, principal) = (found.row.id, found.principal.key());
+        stand = match impersonation::end_by_now(&found, &delegation, now) {
+            Some(_) => Stand::Lapsed { impersonation, principal },
             None => Stand::Acting(Acting {
-                impersonation: row.id,
-                principal: key,
-                principal_kind: principal.kind,
-                mode: row.mode,
-                scope: delegation.actions.clone(),
+                impersonation,
+                delegation: delegation.id,
+                principal,
+                principal_kind: found.principal.kind,
+                mode: found.row.mode,
+                scope: delegation.actions,
+                only_listed_clients: delegation.only_listed_clients,
             }),
         };
-        acts_for = Some((row, principal));
+        acts_for = Some(found);
     }
     let caller = Caller {
         actor: actor.key(),
@@ -79,8 +90,5 @@ fn stand(found: Found, now: DateTime<Utc>) -> Authenticated {
         session: session.id,
         stand,
     };
-    let impersonation = acts_for.map(|(row, principal)| {
-        (Impersonation { row, principal: principal.clone(), actor: actor.clone() }, principal)
-    });
-    Authenticated { caller, session, actor, firm, impersonation }
+    Authenticated { caller, session, actor, firm, impersonation: acts_for }
 }

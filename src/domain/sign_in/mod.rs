@@ -11,7 +11,7 @@ mod registration;
 mod reset;
 mod store;
 
-pub use authenticate::{Authenticated, authenticate};
+pub use authenticate::{Authenticated, authenticate, of_session};
 pub use open::{Credentials, SignedIn, sign_in};
 pub use registration::{Registration, register};
 pub use reset::{process_reset_requests, request_password_reset, reset_password};

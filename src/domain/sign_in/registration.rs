@@ -59,7 +59,7 @@ async fn address_of(log: &Log, link: &Link, caller: Option<&Caller>) -> Result<S
         (Some(id), _) => {
             user::find(&mut reader, UserKey { firm: link.firm_id, id }).await?.map(|user| user.email)
         }
-        (None, Some(id)) => delegation::waiting_email(&mut reader, link.firm_id, id).await?,
+        (None, Some(id)) => delegation::waiting_email(&mut reader, link.firm_id, id, log.clock.now()).await?,
         (None, None) => None,
     };
     let email = email.ok_or_else(invalid)?;
@@ -85,7 +85,9 @@ async fn register_delegate(
     name: Option<String>,
     hash: String,
 ) -> Result<User> {
-    let email = delegation::waiting_email(tx.sql(), link.firm_id, delegation).await?.ok_or_else(invalid)?;
+    let now = tx.now;
+    let email =
+        delegation::waiting_email(tx.sql(), link.firm_id, delegation, now).await?.ok_or_else(invalid)?;
     // Two links to the same address, opened at once, make one person.
     user::lock_email(tx, &email).await?;
     let of_email = user::of_email(tx.sql(), link.firm_id, &email).await?;

@@ -5,7 +5,7 @@ mod store;
 
 pub use store::{
     Draft, Status, User, Vouched, activate, by_firm_and_handle, candidates, find, find_unchanged, handles,
-    insert, insert_batch, lock_email, of_email, password_hash, set_password, taken_handles,
+    insert, insert_batch, lock_email, of_email, password_hash, set_password, taken_handles, wants_summary,
 };
 
 use super::text;
@@ -61,6 +61,38 @@ pub async fn invite(tx: &mut Tx, caller: &Caller, new: Invitation) -> Result<Use
     let user =
         store::insert(tx, permit.subject().firm, draft, None).await.map_err(|error| error.at("handle"))?;
     tx.record(user.firm_id, invited(&user));
+    Ok(user)
+}
+
+/// May change how others see them; never in somebody else's name.
+#[derive(Debug)]
+pub struct ManageOwnProfile;
+
+impl Permission for ManageOwnProfile {
+    const RULE: &'static str = "Only the person themselves changes their profile.";
+    const GRANTABLE_BY: &'static str = "nobody";
+
+    fn allows(caller: &Caller) -> bool {
+        caller.acting().is_none()
+    }
+}
+
+/// What changes about a profile; what is `None` stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ChangedProfile {
+    pub display_name: Option<String>,
+    /// Whether they want a mail each morning about what was done in their name.
+    pub daily_summary: Option<bool>,
+}
+
+/// Changes the caller's own profile.
+pub async fn update_profile(tx: &mut Tx, caller: &Caller, mut changed: ChangedProfile) -> Result<User> {
+    let permit = caller.permit(ManageOwnProfile)?;
+    changed.display_name =
+        changed.display_name.map(|name| text::line("displayName", &name, 200)).transpose()?;
+    let user = store::update_profile(tx, permit.subject(), changed).await?;
+    let (subject, key, version) = (Subject(NodeType::User, user.id), user.key(), user.version);
+    tx.record(user.firm_id, Event::UserUpdated { user: subject, version, key });
     Ok(user)
 }
 

@@ -1,5 +1,6 @@
 //! The users' SQL.
 
+use super::ChangedProfile;
 use crate::caller::{Capability, Kind, UserKey};
 use crate::db::row::SqlOf;
 use crate::db::schema::users;
@@ -194,6 +195,28 @@ pub async fn candidates(
         found.truncate(1);
     }
     Ok(found)
+}
+
+/// Whether a user wants a summary each morning of what was done in their name.
+pub async fn wants_summary(connection: &mut AsyncPgConnection, key: UserKey) -> Result<bool> {
+    Ok(users::table.find((key.firm, key.id)).select(users::daily_summary).get_result(connection).await?)
+}
+
+/// Changes how others see a user, and whether they want a summary: of the days from now on, in their firm's time zone.
+pub(super) async fn update_profile(tx: &mut Tx, key: UserKey, changed: ChangedProfile) -> Result<User> {
+    static UPDATE: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "update users u set display_name = coalesce(?, u.display_name), daily_summary = coalesce(?, u.daily_summary),
+               summarized_on = case when u.daily_summary then u.summarized_on
+                 else ((? at time zone f.time_zone) - interval '6 hours')::date end,
+               version = u.version + 1
+             from firms f where f.id = u.firm_id and u.firm_id = ? and u.id = ? returning {}",
+            User::columns("u")
+        )
+    });
+    let now = tx.now;
+    let update = sql::<SqlOf<User>>(&UPDATE).bind(changed.display_name).bind(changed.daily_summary).bind(now);
+    Ok(update.bind(key.firm).bind(key.id).get_result(tx.sql()).await?)
 }
 
 /// The hash of a user's password.

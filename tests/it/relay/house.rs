@@ -9,7 +9,7 @@ use locum::caller::{Action, Caller, Kind, Stand};
 use locum::clock::Clock;
 use locum::config::{self, Config, Limits};
 use locum::delivery::{Links, Relay, Smtp, Transport};
-use locum::domain::delegation::{self, Delegation, NewDelegation};
+use locum::domain::delegation::{self, Delegation, NewDelegation, Terms};
 use locum::domain::firm::{self, Firm, NewFirm};
 use locum::domain::impersonation;
 use locum::domain::user::{self, Invitation, User};
@@ -167,7 +167,8 @@ fn caller(user: &User) -> Caller {
 
 pub async fn grant(log: &Log, principal: &User, email: &str) -> Result<Delegation> {
     let caller = caller(principal);
-    let new = NewDelegation { email: email.to_owned(), handle: None, scope: vec![Action::Edit] };
+    let terms = Terms { scope: vec![Action::Edit], ..Terms::default() };
+    let new = NewDelegation { email: email.to_owned(), handle: None, terms };
     log.transact(Author::from(&caller), async |tx| delegation::add(tx, &caller, new).await)
         .await
         .map_err(wrong)

@@ -1,6 +1,7 @@
 //! What stories are told with: a house of one's own, people in it, and the mails that arrive.
 
 mod account;
+mod acting;
 mod actor;
 mod app;
 mod clock;

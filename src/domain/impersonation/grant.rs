@@ -1,0 +1,96 @@
+//! What becomes of impersonations when the grant behind them changes: it is taken back by either side, or its terms are
+//! narrowed. Each in the transaction of the change, so that whoever begins a request after it meets it.
+
+use super::store::{self, EndReason};
+use super::{Ending, latest_end, record_end_of};
+use crate::caller::{Caller, Capability};
+use crate::domain::delegation::{self, ChangedTerms, Delegation, State};
+use crate::domain::firm;
+use crate::domain::link::{self, LinkPurpose};
+use crate::error::{ErrorCode, Refusal, Result};
+use crate::events::{Author, Tx};
+use crate::secret::Token;
+use uuid::Uuid;
+
+/// Takes a delegation back; whoever acts by it stops with the commit. The principal may, and a setup admin.
+pub async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Delegation> {
+    let me = caller.subject();
+    let delegation = delegation::find_locked(tx, id).await?;
+    let mine = |delegation: &Delegation| {
+        let principal = delegation.principal.key();
+        principal == me || principal.firm == me.firm && caller.has(Capability::SetupAdmin)
+    };
+    end(tx, delegation.filter(mine).ok_or_else(not_found)?, State::Revoked).await
+}
+
+/// The delegate does not want it any more: its seat is free, and whoever acts by it stops with the commit.
+pub async fn decline(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Delegation> {
+    let delegation = delegation::find_locked(tx, id).await?;
+    let mine = |delegation: &Delegation| {
+        delegation.delegate.as_ref().is_some_and(|delegate| delegate.key() == caller.actor)
+    };
+    end(tx, delegation.filter(mine).ok_or_else(not_found)?, State::Declined).await
+}
+
+/// "This mail is not for me": the delegation is declined, and the firm sends no more mails to the address.
+pub async fn report_unwanted(tx: &mut Tx, token: &Token) -> Result<()> {
+    let link = link::consume(tx, token, LinkPurpose::Unwanted).await?;
+    tx.author = Author::System;
+    if let Some(id) = link.delegation_id
+        && let Some(delegation) = delegation::find_locked(tx, id).await?
+    {
+        delegation::suppress(tx, link.firm_id, &delegation.row.email).await?;
+        if delegation.row.ended_at.is_none() {
+            end(tx, delegation, State::Declined).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Changes the terms of the caller's delegation. What they do not allow any more ends with the commit, or sooner than it
+/// would have; scope and clients are read anew by each request.
+pub async fn update(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: Uuid,
+    expected_version: i32,
+    changed: ChangedTerms,
+) -> Result<Delegation> {
+    let delegation = delegation::update(tx, caller, id, expected_version, changed).await?;
+    let running = store::running_by(tx, &delegation.row).await?;
+    if running.is_empty() {
+        return Ok(delegation);
+    }
+    let zone = firm::zone_of(tx.sql(), delegation.row.firm_id).await?;
+    let (now, row) = (tx.now, &delegation.row);
+    let schedule = row.schedule.as_ref().map(|schedule| schedule.end_after(now, zone).unwrap_or(now));
+    let begins_later = (row.valid_from > now).then_some(now);
+    for mut running in running {
+        let by_schedule = schedule.map(|at| Ending { reason: EndReason::Schedule, at });
+        let by_dates =
+            [begins_later, row.valid_until].map(|at| Some(Ending { reason: EndReason::Expired, at: at? }));
+        let before = Ending { reason: running.expiry_reason, at: running.expires_at };
+        let ending = latest_end(before, [by_schedule].into_iter().chain(by_dates).flatten());
+        if ending.at <= now {
+            running = store::end(tx, &running, ending).await?;
+            record_end_of(tx, &running, delegation.parties());
+        } else if ending.at < running.expires_at {
+            store::shorten(tx, &running, ending).await?;
+        }
+    }
+    Ok(delegation)
+}
+
+async fn end(tx: &mut Tx, delegation: Delegation, how: State) -> Result<Delegation> {
+    let delegation = delegation::end(tx, delegation, how).await?;
+    let ending = Ending { reason: EndReason::Revoked, at: tx.now };
+    for running in store::running_by(tx, &delegation.row).await? {
+        let ended = store::end(tx, &running, ending).await?;
+        record_end_of(tx, &ended, delegation.parties());
+    }
+    Ok(delegation)
+}
+
+fn not_found() -> crate::error::Error {
+    Refusal::new(ErrorCode::NotFound).at("delegationId").into()
+}

@@ -1,0 +1,300 @@
+//! Cases.
+
+use super::client::Client;
+use super::connection::{self, PageInfo};
+use super::context::Locum;
+use super::error::Payload;
+use super::guard::impersonatable;
+use super::loaders::ClientLoader;
+use super::node::{global, local};
+use crate::caller::{Action, UserKey};
+use crate::domain::case::{self, CaseState, ChangedCase, NewCase, Selection};
+use crate::domain::page::{Page, Slice};
+use crate::error::{Error, Result};
+use crate::events::Author;
+use crate::id::NodeType;
+use async_graphql::dataloader::DataLoader;
+use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
+
+/// A titled document of facts about a client.
+#[derive(Description)]
+pub struct Case(case::Case);
+
+impl From<case::Case> for Case {
+    fn from(case: case::Case) -> Self {
+        Self(case)
+    }
+}
+
+/// Something that a case says.
+#[derive(SimpleObject, InputObject)]
+#[graphql(input_name = "FactInput")]
+pub struct Fact {
+    /// What it is about: one line of up to 200 characters.
+    name: String,
+    /// What it says: up to 10,000 characters, of any number of lines.
+    value: String,
+}
+
+#[Object(use_type_description)]
+impl Case {
+    /// The global id.
+    pub async fn id(&self) -> ID {
+        global(NodeType::Case, self.0.id)
+    }
+
+    /// Whom it is about.
+    async fn client(&self, ctx: &Context<'_>) -> Result<Client> {
+        let key = UserKey { firm: self.0.firm_id, id: self.0.client_id };
+        let loader = ctx.data_unchecked::<DataLoader<ClientLoader>>();
+        let client = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
+        client.map(Client::from).ok_or_else(|| Error::internal("a case without a client"))
+    }
+
+    /// The title.
+    async fn title(&self) -> &str {
+        &self.0.title
+    }
+
+    /// What it says, in its order. While impersonating, the principal sees which cases were read.
+    async fn facts(&self, ctx: &Context<'_>) -> Vec<Fact> {
+        ctx.note_read("case", Some(self.0.subject()));
+        let fact = |fact: &case::Fact| Fact { name: fact.name.clone(), value: fact.value.clone() };
+        self.0.facts.0.iter().map(fact).collect()
+    }
+
+    /// Whether it is worked on.
+    async fn state(&self) -> CaseState {
+        self.0.state
+    }
+
+    /// When it was opened.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.0.created_at
+    }
+
+    /// When it was last changed.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.0.updated_at
+    }
+
+    /// Goes up by one with each change.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// A page of cases.
+#[derive(Description)]
+pub struct CaseConnection {
+    slice: Slice<case::Case>,
+    of: Selection,
+}
+
+/// A case in a page.
+#[derive(SimpleObject)]
+struct CaseEdge {
+    /// Its place in the list.
+    cursor: String,
+    /// The case.
+    node: Case,
+}
+
+fn cursor(case: &case::Case) -> String {
+    connection::by_id(case.id)
+}
+
+#[Object(use_type_description)]
+impl CaseConnection {
+    /// The cases of this page, each with its place.
+    async fn edges(&self) -> Vec<CaseEdge> {
+        let edge = |case: &case::Case| CaseEdge { cursor: cursor(case), node: case.clone().into() };
+        self.slice.rows.iter().map(edge).collect()
+    }
+
+    /// Which part of the list this is.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo::new(&self.slice, cursor)
+    }
+
+    /// How many there are in all.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let of = self.of;
+        let count = ctx.read(move |connection, caller| Box::pin(case::count(connection, caller, of))).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
+#[derive(Default)]
+pub struct Queries;
+
+#[Object(name = "CaseQueries")]
+impl Queries {
+    /// The cases of the clients that the viewer reaches, newest first.
+    async fn cases(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those of this client.")] client_id: Option<ID>,
+        #[graphql(desc = "Only those in this state; both if null.", default_with = "Some(CaseState::Open)")]
+        state: Option<CaseState>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<CaseConnection> {
+        let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
+        // An id that is none has no cases, as one that does not exist.
+        let client = client_id.map(|id| local(NodeType::Client, &id, "clientId").unwrap_or_default());
+        let of = Selection { client, state };
+        let slice = ctx
+            .read(move |connection, caller| {
+                Box::pin(async move { case::page(connection, caller, of, &page).await })
+            })
+            .await?;
+        ctx.note_read("cases", None);
+        Ok(CaseConnection { slice, of })
+    }
+}
+
+/// A case to be.
+#[derive(InputObject)]
+struct CreateCaseInput {
+    /// Whom it is about.
+    client_id: ID,
+    /// The title: 1 to 200 characters.
+    title: String,
+    /// What it says: at most 250 facts.
+    #[graphql(default)]
+    facts: Vec<Fact>,
+}
+
+crate::payload! {
+    /// The answer of `createCase`.
+    CreateCasePayload {
+        /// The case.
+        case: Case,
+    }
+}
+
+/// What changes about a case; what is left out stays as it is.
+#[derive(InputObject)]
+struct UpdateCaseInput {
+    /// Which one.
+    case_id: ID,
+    /// The version that was read; `CONFLICT` if somebody else changed it since.
+    expected_version: i32,
+    /// The title: 1 to 200 characters.
+    title: Option<String>,
+    /// All that it says: at most 250 facts.
+    facts: Option<Vec<Fact>>,
+    /// Whether it is worked on.
+    state: Option<CaseState>,
+}
+
+crate::payload! {
+    /// The answer of `updateCase`.
+    UpdateCasePayload {
+        /// The case as it is now.
+        case: Case,
+    }
+}
+
+/// A case to print.
+#[derive(InputObject)]
+struct PrintCaseInput {
+    /// Which one.
+    case_id: ID,
+}
+
+crate::payload! {
+    /// The answer of `printCase`.
+    PrintCasePayload {
+        /// The case.
+        case: Case,
+        /// Where the case is laid out for paper: relative to the service's address; opened once.
+        url: String,
+        /// Until when the link can be opened.
+        expires_at: DateTime<Utc>,
+    }
+}
+
+fn domain(facts: Vec<Fact>) -> Vec<case::Fact> {
+    facts.into_iter().map(|Fact { name, value }| case::Fact { name, value }).collect()
+}
+
+#[derive(Default)]
+pub struct Mutations;
+
+#[Object(name = "CaseMutations")]
+impl Mutations {
+    /// Opens a case for a client whom the viewer reaches. While impersonating it needs `EDIT`.
+    #[graphql(directive = impersonatable::apply(Action::Edit))]
+    async fn create_case(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The case.")] input: CreateCaseInput,
+    ) -> Result<CreateCasePayload> {
+        let created = match local(NodeType::Client, &input.client_id, "clientId") {
+            Ok(client) => {
+                let new = NewCase { client, title: input.title, facts: domain(input.facts) };
+                ctx.mutate(|tx, caller| case::create(tx, caller, new).boxed()).await
+            }
+            Err(error) => Err(error),
+        };
+        CreateCasePayload::of(created, |case| CreateCasePayload {
+            case: Some(case.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Changes a case of a client whom the viewer reaches, or archives it. While impersonating it needs `EDIT`.
+    #[graphql(directive = impersonatable::apply(Action::Edit))]
+    async fn update_case(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateCaseInput,
+    ) -> Result<UpdateCasePayload> {
+        let version = input.expected_version;
+        let updated = match local(NodeType::Case, &input.case_id, "caseId") {
+            Ok(id) => {
+                let facts = input.facts.map(domain);
+                let changed = ChangedCase { title: input.title, facts, state: input.state };
+                ctx.mutate(move |tx, caller| case::update(tx, caller, id, version, changed).boxed()).await
+            }
+            Err(error) => Err(error),
+        };
+        UpdateCasePayload::of(updated, |case| UpdateCasePayload {
+            case: Some(case.into()),
+            ..Default::default()
+        })
+    }
+
+    /// Gives out a link to a case, laid out for paper. It can be opened once, within five minutes, as long as the session
+    /// and the impersonation last. While impersonating it needs `PRINT`; the principal sees that it was printed.
+    #[graphql(directive = impersonatable::apply(Action::Print))]
+    async fn print_case(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: PrintCaseInput,
+    ) -> Result<PrintCasePayload> {
+        let printed = match local(NodeType::Case, &input.case_id, "caseId") {
+            Ok(id) => {
+                let (log, caller) = (ctx.services().log.clone(), ctx.caller()?.clone());
+                // Without an idempotency key: nothing is kept of an answer that holds a token.
+                ctx.detached(async move {
+                    log.transact(Author::from(&caller), async |tx| case::print(tx, &caller, id).await).await
+                })
+                .await
+            }
+            Err(error) => Err(error),
+        };
+        PrintCasePayload::of(printed, |print| PrintCasePayload {
+            url: Some(format!("/print/{}", print.token.reveal())),
+            expires_at: Some(print.expires_at),
+            case: Some(print.case.into()),
+            ..Default::default()
+        })
+    }
+}

@@ -1,0 +1,3 @@
+
+document.querySelector("button").addEventListener("click", () => print());
+addEventListener("load", () => print());
