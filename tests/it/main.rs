@@ -2,6 +2,7 @@
 
 mod support;
 
+mod acting;
 mod delegation;
 mod endpoint;
 mod graph;

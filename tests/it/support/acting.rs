@@ -61,8 +61,8 @@ impl Actor {
 
     /// Who acts or acted for this person, newest first, and what they did.
     pub async fn impersonations_of_me(&self) -> Answer {
-        let query = "{ viewer { impersonationsOfMe { totalCount edges { node { id mode reason startedAt endedAt endReason
-            actor { handle name } events { edges { node { type actor { handle } principal { handle } data } } } } } } } }";
+        let query = "{ viewer { impersonationsOfMe(first: 15) { totalCount edges { node { id mode reason startedAt endedAt endReason
+            actor { handle name } events(first: 25) { edges { node { type actor { handle } principal { handle } data } } } } } } } }";
         self.send(query, json!({})).await
     }
 
