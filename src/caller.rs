@@ -173,6 +173,19 @@ pub trait Permission {
     fn allows(caller: &Caller) -> bool;
 }
 
+/// What people only do as themselves: about their own account, and what others do in their name.
+#[derive(Debug)]
+pub struct AsOneself;
+
+impl Permission for AsOneself {
+    const RULE: &'static str = "Only the person themselves does this.";
+    const GRANTABLE_BY: &'static str = "nobody";
+
+    fn allows(caller: &Caller) -> bool {
+        caller.acting().is_none()
+    }
+}
+
 /// The proof that a [`Permission`] was given, and on whose behalf.
 #[derive(Debug)]
 pub struct Permit<P> {

@@ -3,7 +3,7 @@
 use super::client::Client;
 use super::connection::{self, PageInfo};
 use super::context::Locum;
-use super::error::Payload;
+use super::error::{OfOne, Payload};
 use super::guard::impersonatable;
 use super::loaders::ClientLoader;
 use super::node::{global, local};
@@ -127,6 +127,24 @@ impl CaseConnection {
     }
 }
 
+/// Which cases.
+#[derive(InputObject)]
+struct CaseFilter {
+    /// Only those of this client.
+    client_id: Option<ID>,
+    /// Only those in this state; in any if null.
+    #[graphql(default_with = "Some(CaseState::Open)")]
+    state: Option<CaseState>,
+}
+
+impl From<CaseFilter> for Selection {
+    fn from(filter: CaseFilter) -> Self {
+        // An id that is none has no cases, as one that does not exist.
+        let client = |id| local(NodeType::Client, &id, "clientId").unwrap_or_default();
+        Self { client: filter.client_id.map(client), state: filter.state }
+    }
+}
+
 #[derive(Default)]
 pub struct Queries;
 
@@ -136,18 +154,14 @@ impl Queries {
     async fn cases(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those of this client.")] client_id: Option<ID>,
-        #[graphql(desc = "Only those in this state; both if null.", default_with = "Some(CaseState::Open)")]
-        state: Option<CaseState>,
+        #[graphql(desc = "Which of them; without one, all that are open.")] filter: Option<CaseFilter>,
         #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
         #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
         #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
     ) -> Result<CaseConnection> {
         let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
-        // An id that is none has no cases, as one that does not exist.
-        let client = client_id.map(|id| local(NodeType::Client, &id, "clientId").unwrap_or_default());
-        let of = Selection { client, state };
+        let of = filter.map_or(Selection { client: None, state: Some(CaseState::Open) }, Selection::from);
         let slice = ctx
             .read(move |connection, caller| {
                 Box::pin(async move { case::page(connection, caller, of, &page).await })
@@ -236,17 +250,12 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "The case.")] input: CreateCaseInput,
     ) -> Result<CreateCasePayload> {
-        let created = match local(NodeType::Client, &input.client_id, "clientId") {
-            Ok(client) => {
-                let new = NewCase { client, title: input.title, facts: domain(input.facts) };
-                ctx.mutate(|tx, caller| case::create(tx, caller, new).boxed()).await
-            }
-            Err(error) => Err(error),
+        let created = async {
+            let client = local(NodeType::Client, &input.client_id, "clientId")?;
+            let new = NewCase { client, title: input.title, facts: domain(input.facts) };
+            ctx.mutate(|tx, caller| case::create(tx, caller, new).boxed()).await
         };
-        CreateCasePayload::of(created, |case| CreateCasePayload {
-            case: Some(case.into()),
-            ..Default::default()
-        })
+        CreateCasePayload::answer(created.await)
     }
 
     /// Changes a case of a client whom the viewer reaches, or archives it. While impersonating it needs `EDIT`.
@@ -257,18 +266,13 @@ impl Mutations {
         #[graphql(desc = "What changes.")] input: UpdateCaseInput,
     ) -> Result<UpdateCasePayload> {
         let version = input.expected_version;
-        let updated = match local(NodeType::Case, &input.case_id, "caseId") {
-            Ok(id) => {
-                let facts = input.facts.map(domain);
-                let changed = ChangedCase { title: input.title, facts, state: input.state };
-                ctx.mutate(move |tx, caller| case::update(tx, caller, id, version, changed).boxed()).await
-            }
-            Err(error) => Err(error),
+        let updated = async {
+            let id = local(NodeType::Case, &input.case_id, "caseId")?;
+            let facts = input.facts.map(domain);
+            let changed = ChangedCase { title: input.title, facts, state: input.state };
+            ctx.mutate(move |tx, caller| case::update(tx, caller, id, version, changed).boxed()).await
         };
-        UpdateCasePayload::of(updated, |case| UpdateCasePayload {
-            case: Some(case.into()),
-            ..Default::default()
-        })
+        UpdateCasePayload::answer(updated.await)
     }
 
     /// Gives out a link to a case, laid out for paper. It can be opened once, within five minutes, as long as the session
@@ -279,18 +283,16 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: PrintCaseInput,
     ) -> Result<PrintCasePayload> {
-        let printed = match local(NodeType::Case, &input.case_id, "caseId") {
-            Ok(id) => {
-                let (log, caller) = (ctx.services().log.clone(), ctx.caller()?.clone());
-                // Without an idempotency key: nothing is kept of an answer that holds a token.
-                ctx.detached(async move {
-                    log.transact(Author::from(&caller), async |tx| case::print(tx, &caller, id).await).await
-                })
-                .await
-            }
-            Err(error) => Err(error),
+        let printed = async {
+            let id = local(NodeType::Case, &input.case_id, "caseId")?;
+            let (log, caller) = (ctx.services().log.clone(), ctx.caller()?.clone());
+            // Without an idempotency key: nothing is kept of an answer that holds a token.
+            ctx.detached(async move {
+                log.transact(Author::from(&caller), async |tx| case::print(tx, &caller, id).await).await
+            })
+            .await
         };
-        PrintCasePayload::of(printed, |print| PrintCasePayload {
+        PrintCasePayload::of(printed.await, |print| PrintCasePayload {
             url: Some(format!("/print/{}", print.token.reveal())),
             expires_at: Some(print.expires_at),
             case: Some(print.case.into()),

@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::connection::{self, PageInfo};
 use super::context::Locum;
-use super::error::Payload;
+use super::error::OfOne;
 use super::guard::{impersonatable, list_size};
 use super::loaders::{CASES, CaseLoader};
 use super::node::{given, global, local};
@@ -207,21 +207,16 @@ impl Mutations {
         #[graphql(desc = "What changes.")] input: UpdateClientInput,
     ) -> Result<UpdateClientPayload> {
         let version = input.expected_version;
-        let updated = match local(NodeType::Client, &input.client_id, "clientId") {
-            Ok(id) => {
-                let changed = ChangedClient {
-                    name: input.name,
-                    emails: input.emails,
-                    client_type: input.client_type,
-                    reference: given(input.reference),
-                };
-                ctx.mutate(move |tx, caller| client::update(tx, caller, id, version, changed).boxed()).await
-            }
-            Err(error) => Err(error),
+        let updated = async {
+            let id = local(NodeType::Client, &input.client_id, "clientId")?;
+            let changed = ChangedClient {
+                name: input.name,
+                emails: input.emails,
+                client_type: input.client_type,
+                reference: given(input.reference),
+            };
+            ctx.mutate(move |tx, caller| client::update(tx, caller, id, version, changed).boxed()).await
         };
-        UpdateClientPayload::of(updated, |client| UpdateClientPayload {
-            client: Some(client.into()),
-            ..Default::default()
-        })
+        UpdateClientPayload::answer(updated.await)
     }
 }

@@ -2,14 +2,14 @@
 
 use super::client::Client;
 use super::context::Locum;
-use super::error::Payload;
+use super::error::OfOne;
 use super::guard::{alone, list_size, public};
 use super::loaders::{FirmLoader, ListedLoader};
-use super::node::{given, global, local};
+use super::node::{global, local};
+use super::terms::{AddBackOfficeUserInput, UpdateDelegationInput, WeeklyHours};
 use super::user::User;
 use crate::caller::{Action, UserKey};
-use crate::domain::delegation::schedule::{Day, Hours, Schedule, time_of_day};
-use crate::domain::delegation::{self, ChangedTerms, NewDelegation, State, Terms};
+use crate::domain::delegation::{self, State};
 use crate::domain::firm::zone;
 use crate::domain::{impersonation, throttle};
 use crate::error::{Error, Result};
@@ -17,10 +17,9 @@ use crate::events::Author;
 use crate::id::NodeType;
 use crate::secret::Token;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use uuid::Uuid;
 
 /// A principal lets someone act for them.
 #[derive(Description)]
@@ -135,109 +134,11 @@ impl Delegation {
     }
 }
 
-/// A piece of a day of the week.
-#[derive(SimpleObject, InputObject)]
-#[graphql(input_name = "WeeklyHoursInput")]
-struct WeeklyHours {
-    /// The day.
-    day: Day,
-    /// From when on, as `09:00`.
-    from: String,
-    /// Until when, as `17:30`; `24:00` is the end of the day.
-    until: String,
-}
-
-impl WeeklyHours {
-    fn of(hours: &Hours) -> Self {
-        Self { day: hours.day, from: time_of_day(hours.from), until: time_of_day(hours.until) }
-    }
-}
-
-fn schedule(hours: Vec<WeeklyHours>) -> Result<Schedule> {
-    let pieces = hours.iter().map(|hours| Hours::parse(hours.day, &hours.from, &hours.until));
-    Schedule::new(pieces.collect::<Result<_>>()?)
-}
-
-fn clients(ids: Vec<ID>) -> Result<Vec<Uuid>> {
-    ids.iter().map(|id| local(NodeType::Client, id, "clients")).collect()
-}
-
-/// Someone to act for the viewer.
-#[derive(InputObject)]
-struct AddBackOfficeUserInput {
-    /// Their address. They may be a user already or not.
-    email: String,
-    /// Their user ID, where several people of the firm share the address.
-    handle: Option<String>,
-    /// What they may do; `VIEW` is always among it.
-    #[graphql(default_with = "vec![Action::View, Action::Edit, Action::Print]")]
-    scope: Vec<Action>,
-    /// Only these of the viewer's clients, at most 250; null for all that the viewer reaches.
-    clients: Option<Vec<ID>>,
-    /// From when on it holds; null from now on.
-    valid_from: Option<DateTime<Utc>>,
-    /// Until when it holds; null until it is taken back.
-    valid_until: Option<DateTime<Utc>>,
-    /// The hours of the week at which it holds, in the time zone of the viewer's firm; null at all hours.
-    schedule: Option<Vec<WeeklyHours>>,
-    /// Whether whoever acts has to give a reason.
-    #[graphql(default)]
-    reason_required: bool,
-}
-
-impl AddBackOfficeUserInput {
-    fn domain(self) -> Result<NewDelegation> {
-        let terms = Terms {
-            scope: self.scope,
-            clients: self.clients.map(clients).transpose()?,
-            valid_from: self.valid_from,
-            valid_until: self.valid_until,
-            schedule: self.schedule.map(schedule).transpose()?,
-            reason_required: self.reason_required,
-        };
-        Ok(NewDelegation { email: self.email, handle: self.handle, terms })
-    }
-}
-
 crate::payload! {
     /// The answer of `addBackOfficeUser`.
     AddBackOfficeUserPayload {
         /// The delegation: active at once for someone of the firm, otherwise pending.
         delegation: Delegation,
-    }
-}
-
-/// Changed terms of a delegation; what is left out stays as it is, null takes a limit away.
-#[derive(InputObject)]
-struct UpdateDelegationInput {
-    /// Which one.
-    delegation_id: ID,
-    /// The version that was read; `CONFLICT` if it was changed since.
-    expected_version: i32,
-    /// What the delegate may do; `VIEW` is always among it.
-    scope: Option<Vec<Action>>,
-    /// Only these of the viewer's clients, at most 250; null for all that the viewer reaches.
-    clients: MaybeUndefined<Vec<ID>>,
-    /// From when on it holds; null from when it was given.
-    valid_from: MaybeUndefined<DateTime<Utc>>,
-    /// Until when it holds; null until it is taken back.
-    valid_until: MaybeUndefined<DateTime<Utc>>,
-    /// The hours of the week at which it holds; null at all hours.
-    schedule: MaybeUndefined<Vec<WeeklyHours>>,
-    /// Whether whoever acts has to give a reason.
-    reason_required: Option<bool>,
-}
-
-impl UpdateDelegationInput {
-    fn domain(self) -> Result<ChangedTerms> {
-        Ok(ChangedTerms {
-            scope: self.scope,
-            clients: given(self.clients).map(|ids| ids.map(clients).transpose()).transpose()?,
-            valid_from: given(self.valid_from),
-            valid_until: given(self.valid_until),
-            schedule: given(self.schedule).map(|hours| hours.map(schedule).transpose()).transpose()?,
-            reason_required: self.reason_required,
-        })
     }
 }
 
@@ -321,14 +222,11 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Who may act, and what they may do.")] input: AddBackOfficeUserInput,
     ) -> Result<AddBackOfficeUserPayload> {
-        let added = match input.domain() {
-            Ok(new) => ctx.mutate(|tx, caller| delegation::add(tx, caller, new).boxed()).await,
-            Err(error) => Err(error),
+        let added = async {
+            let new = input.domain()?;
+            ctx.mutate(|tx, caller| delegation::add(tx, caller, new).boxed()).await
         };
-        AddBackOfficeUserPayload::of(added, |delegation| AddBackOfficeUserPayload {
-            delegation: Some(delegation.into()),
-            ..Default::default()
-        })
+        AddBackOfficeUserPayload::answer(added.await)
     }
 
     /// Changes what a delegation is limited to: what the delegate may do, with which clients, when, and whether they have to
@@ -338,19 +236,13 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What changes.")] input: UpdateDelegationInput,
     ) -> Result<UpdateDelegationPayload> {
-        let (id, version) =
-            (local(NodeType::Delegation, &input.delegation_id, "delegationId"), input.expected_version);
-        let updated = match id.and_then(|id| Ok((id, input.domain()?))) {
-            Ok((id, changed)) => {
-                ctx.mutate(move |tx, caller| impersonation::update(tx, caller, id, version, changed).boxed())
-                    .await
-            }
-            Err(error) => Err(error),
+        let updated = async {
+            let id = local(NodeType::Delegation, &input.delegation_id, "delegationId")?;
+            let (version, changed) = (input.expected_version, input.domain()?);
+            ctx.mutate(move |tx, caller| impersonation::update(tx, caller, id, version, changed).boxed())
+                .await
         };
-        UpdateDelegationPayload::of(updated, |delegation| UpdateDelegationPayload {
-            delegation: Some(delegation.into()),
-            ..Default::default()
-        })
+        UpdateDelegationPayload::answer(updated.await)
     }
 
     /// Sends the mail of a pending delegation again, with a new link. For its principal.
@@ -359,14 +251,11 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: ResendDelegationInviteInput,
     ) -> Result<ResendDelegationInvitePayload> {
-        let resent = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
-            Ok(id) => ctx.mutate(move |tx, caller| delegation::resend_invite(tx, caller, id).boxed()).await,
-            Err(error) => Err(error),
+        let resent = async {
+            let id = local(NodeType::Delegation, &input.delegation_id, "delegationId")?;
+            ctx.mutate(move |tx, caller| delegation::resend_invite(tx, caller, id).boxed()).await
         };
-        ResendDelegationInvitePayload::of(resent, |delegation| ResendDelegationInvitePayload {
-            delegation: Some(delegation.into()),
-            ..Default::default()
-        })
+        ResendDelegationInvitePayload::answer(resent.await)
     }
 
     /// Says that the viewer does not want to act for a principal any more. The seat is free at once, and what runs by the
@@ -376,14 +265,11 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: DeclineDelegationInput,
     ) -> Result<DeclineDelegationPayload> {
-        let declined = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
-            Ok(id) => ctx.mutate(move |tx, caller| impersonation::decline(tx, caller, id).boxed()).await,
-            Err(error) => Err(error),
+        let declined = async {
+            let id = local(NodeType::Delegation, &input.delegation_id, "delegationId")?;
+            ctx.mutate(move |tx, caller| impersonation::decline(tx, caller, id).boxed()).await
         };
-        DeclineDelegationPayload::of(declined, |delegation| DeclineDelegationPayload {
-            delegation: Some(delegation.into()),
-            ..Default::default()
-        })
+        DeclineDelegationPayload::answer(declined.await)
     }
 
     /// Takes a delegation back. Its seat is free at once, and whoever acts by it stops.
@@ -392,14 +278,11 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: RevokeDelegationInput,
     ) -> Result<RevokeDelegationPayload> {
-        let revoked = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
-            Ok(id) => ctx.mutate(move |tx, caller| impersonation::revoke(tx, caller, id).boxed()).await,
-            Err(error) => Err(error),
+        let revoked = async {
+            let id = local(NodeType::Delegation, &input.delegation_id, "delegationId")?;
+            ctx.mutate(move |tx, caller| impersonation::revoke(tx, caller, id).boxed()).await
         };
-        RevokeDelegationPayload::of(revoked, |delegation| RevokeDelegationPayload {
-            delegation: Some(delegation.into()),
-            ..Default::default()
-        })
+        RevokeDelegationPayload::answer(revoked.await)
     }
 
     /// Says that a mail was not meant for its reader: the delegation in it is declined, and the firm sends no more mails
@@ -415,9 +298,6 @@ impl Mutations {
         let reported = ctx.detached(async move {
             log.transact(Author::System, async |tx| impersonation::report_unwanted(tx, &token).await).await
         });
-        ReportUnwantedMailPayload::of(reported.await, |()| ReportUnwantedMailPayload {
-            reported: Some(true),
-            ..Default::default()
-        })
+        ReportUnwantedMailPayload::answer(reported.await.map(|()| true))
     }
 }

@@ -123,10 +123,37 @@ pub trait Payload: Sized {
     }
 }
 
-/// Defines a payload: its objects, null if refused, and `userErrors`.
+/// The answer of a mutation that changes one object.
+pub trait OfOne: Payload {
+    type Object;
+
+    /// The answer that shows the object.
+    fn of_one(object: Self::Object) -> Self;
+
+    /// The answer of a result.
+    fn answer<T: Into<Self::Object>>(result: Result<T>) -> Result<Self> {
+        Self::of(result, |object| Self::of_one(object.into()))
+    }
+}
+
+/// Defines a payload: its objects, null if refused, and `userErrors`. One with a single object is made of it.
 #[macro_export]
 macro_rules! payload {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)+ }) => {
+    ($(#[$meta:meta])* $name:ident { $(#[$doc:meta])* $field:ident: $type:ty, }) => {
+        $crate::payload! { @ $(#[$meta])* $name { $(#[$doc])* $field: $type, } }
+
+        impl $crate::graphql::error::OfOne for $name {
+            type Object = $type;
+
+            fn of_one(object: $type) -> Self {
+                Self { $field: Some(object), ..Self::default() }
+            }
+        }
+    };
+    ($(#[$meta:meta])* $name:ident { $($fields:tt)+ }) => {
+        $crate::payload! { @ $(#[$meta])* $name { $($fields)+ } }
+    };
+    (@ $(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)+ }) => {
         $(#[$meta])*
         #[derive(async_graphql::SimpleObject, Default)]
         pub struct $name {

@@ -1,7 +1,7 @@
 //! Firms.
 
 use super::context::Locum;
-use super::error::Payload;
+use super::error::OfOne;
 use super::guard::{alone, public};
 use super::node::global;
 use crate::domain::{firm, throttle};
@@ -107,9 +107,6 @@ impl Mutations {
             }
             log.transact(Author::System, async |tx| firm::register(tx, new).await).await
         });
-        RegisterFirmPayload::of(registered.await, |(firm, _)| RegisterFirmPayload {
-            firm: Some(firm.into()),
-            ..Default::default()
-        })
+        RegisterFirmPayload::answer(registered.await.map(|(firm, _)| firm))
     }
 }

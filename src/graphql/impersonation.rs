@@ -2,7 +2,7 @@
 
 use super::connection::{self, PageInfo};
 use super::context::Locum;
-use super::error::Payload;
+use super::error::OfOne;
 use super::event::EventConnection;
 use super::guard::{alone, as_actor};
 use super::loaders::ActionLoader;
@@ -200,27 +200,23 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to act for, and how.")] input: StartImpersonationInput,
     ) -> Result<StartImpersonationPayload> {
-        let started = match local(NodeType::Delegation, &input.delegation_id, "delegationId") {
-            Ok(delegation) => {
-                let start = Start { delegation, mode: input.mode, reason: input.reason };
-                ctx.mutate_session(move |tx, caller| impersonation::start(tx, caller, start).boxed()).await
-            }
-            Err(error) => Err(error),
+        let started = async {
+            let delegation = local(NodeType::Delegation, &input.delegation_id, "delegationId")?;
+            let start = Start { delegation, mode: input.mode, reason: input.reason };
+            ctx.mutate_session(move |tx, caller| impersonation::start(tx, caller, start).boxed()).await
         };
-        StartImpersonationPayload::of(started, |started| {
-            ctx.request().outcome(|outcome| outcome.acting = Some(Some(acting(&started))));
-            StartImpersonationPayload { impersonation: Some(started.into()), ..Default::default() }
-        })
+        StartImpersonationPayload::answer(started.await.inspect(|started| {
+            ctx.request().outcome(|outcome| outcome.acting = Some(Some(acting(started))));
+        }))
     }
 
     /// Stops working as somebody else; the session goes on as the own one.
     #[graphql(directive = as_actor::apply(), directive = alone::apply())]
     async fn stop_impersonation(&self, ctx: &Context<'_>) -> Result<StopImpersonationPayload> {
         let stopped = ctx.mutate_session(|tx, caller| impersonation::stop(tx, caller).boxed()).await;
-        StopImpersonationPayload::of(stopped, |stopped| {
+        StopImpersonationPayload::answer(stopped.inspect(|_| {
             ctx.request().outcome(|outcome| outcome.acting = Some(None));
-            StopImpersonationPayload { impersonation: Some(stopped.into()), ..Default::default() }
-        })
+        }))
     }
 
     /// Ends what somebody does in the viewer's name; the delegation stays. Whoever acts meets it with their next request.
@@ -229,14 +225,11 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which one.")] input: EndImpersonationOfMeInput,
     ) -> Result<EndImpersonationOfMePayload> {
-        let ended = match local(NodeType::Impersonation, &input.impersonation_id, "impersonationId") {
-            Ok(id) => ctx.mutate(move |tx, caller| impersonation::end_of_me(tx, caller, id).boxed()).await,
-            Err(error) => Err(error),
+        let ended = async {
+            let id = local(NodeType::Impersonation, &input.impersonation_id, "impersonationId")?;
+            ctx.mutate(move |tx, caller| impersonation::end_of_me(tx, caller, id).boxed()).await
         };
-        EndImpersonationOfMePayload::of(ended, |ended| EndImpersonationOfMePayload {
-            impersonation: Some(ended.into()),
-            ..Default::default()
-        })
+        EndImpersonationOfMePayload::answer(ended.await)
     }
 }
 

@@ -25,6 +25,7 @@ mod scalar;
 mod schema;
 pub mod shape;
 mod sign_in;
+mod terms;
 mod user;
 mod viewer;
 

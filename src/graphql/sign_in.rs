@@ -1,7 +1,7 @@
 //! Registering, signing in and out, passwords.
 
 use super::context::Locum;
-use super::error::Payload;
+use super::error::{OfOne, Payload};
 use super::guard::{alone, as_actor, public};
 use super::user::User;
 use crate::domain::sign_in::{self, Credentials, Registration, SignedIn};
@@ -181,14 +181,14 @@ impl Mutations {
     #[graphql(directive = as_actor::apply(), directive = alone::apply())]
     async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
         let done = ctx.mutate_session(|tx, caller| sign_in::sign_out(tx, caller).boxed()).await;
-        SignOutPayload::of(done, |()| signed_out(ctx, 1))
+        SignOutPayload::answer(done.map(|()| signed_out(ctx, 1)))
     }
 
     /// Ends all sessions of the person at the keyboard, this one too.
     #[graphql(directive = alone::apply())]
     async fn sign_out_everywhere(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
         let done = ctx.mutate_session(|tx, caller| sign_in::sign_out_everywhere(tx, caller).boxed()).await;
-        SignOutPayload::of(done, |ended| signed_out(ctx, ended))
+        SignOutPayload::answer(done.map(|ended| signed_out(ctx, ended)))
     }
 
     /// Completes a registration behind the link of a mail. It never costs anything. Whoever was named as a back-office
@@ -213,10 +213,7 @@ impl Mutations {
                 sign_in::register(&services.log, &services.hasher, caller.as_ref(), new).await
             })
             .await;
-        CompleteRegistrationPayload::of(registered, |user| CompleteRegistrationPayload {
-            user: Some(user.into()),
-            ..Default::default()
-        })
+        CompleteRegistrationPayload::answer(registered)
     }
 
     /// Changes the password of the person at the keyboard; all their other sessions end, and this one has a new token.
@@ -258,10 +255,7 @@ impl Mutations {
             })
             .await
         });
-        RequestPasswordResetPayload::of(requested.await, |()| RequestPasswordResetPayload {
-            requested: Some(true),
-            ..Default::default()
-        })
+        RequestPasswordResetPayload::answer(requested.await.map(|()| true))
     }
 
     /// Sets a new password behind the link of a mail; all sessions of the person end.
@@ -279,14 +273,12 @@ impl Mutations {
                 async move { sign_in::reset_password(&services.log, &services.hasher, token, new).await },
             )
             .await;
-        ResetPasswordPayload::of(reset, |user| ResetPasswordPayload {
-            user: Some(user.into()),
-            ..Default::default()
-        })
+        ResetPasswordPayload::answer(reset)
     }
 }
 
-fn signed_out(ctx: &Context<'_>, sessions: usize) -> SignOutPayload {
+/// Takes the cookie away; answers how many sessions ended.
+fn signed_out(ctx: &Context<'_>, sessions: usize) -> i32 {
     ctx.request().outcome(|outcome| (outcome.session_cookie, outcome.acting) = (Some(None), Some(None)));
-    SignOutPayload { signed_out: Some(i32::try_from(sessions).unwrap_or(i32::MAX)), ..Default::default() }
+    i32::try_from(sessions).unwrap_or(i32::MAX)
 }

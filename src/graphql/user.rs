@@ -1,7 +1,7 @@
 //! Users.
 
 use super::context::Locum;
-use super::error::Payload;
+use super::error::OfOne;
 use super::firm::Firm;
 use super::loaders::FirmLoader;
 use super::node::global;
@@ -139,10 +139,7 @@ impl Mutations {
             capabilities: input.capabilities,
         };
         let invited = ctx.mutate(|tx, caller| user::invite(tx, caller, invitation).boxed()).await;
-        InviteUserPayload::of(invited, |user| InviteUserPayload {
-            user: Some(user.into()),
-            ..Default::default()
-        })
+        InviteUserPayload::answer(invited)
     }
 
     /// Changes the profile of the person at the keyboard.
@@ -153,9 +150,6 @@ impl Mutations {
     ) -> Result<UpdateProfilePayload> {
         let changed = ChangedProfile { display_name: input.display_name, daily_summary: input.daily_summary };
         let updated = ctx.mutate(|tx, caller| user::update_profile(tx, caller, changed).boxed()).await;
-        UpdateProfilePayload::of(updated, |user| UpdateProfilePayload {
-            user: Some(user.into()),
-            ..Default::default()
-        })
+        UpdateProfilePayload::answer(updated)
     }
 }

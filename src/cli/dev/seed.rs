@@ -1,9 +1,11 @@
 //! The demo data: two firms that look alike, so that one sees what stays inside each.
 
 use crate::app::App;
-use crate::caller::{Capability, Kind};
+use crate::caller::{Caller, Capability, Kind, Stand, UserKey};
+use crate::domain::case::{self, Fact, NewCase};
 use crate::domain::client::{self, Draft};
 use crate::domain::firm::{self, NewFirm};
+use crate::domain::page::Page;
 use crate::domain::user::{self, Invitation};
 use crate::error::Result;
 use crate::events::{Author, Tx};
@@ -28,6 +30,28 @@ const FIRMS: [Book; 2] = [
         "Summit Wealth",
         &["Hana Sato", "Ingrid Ås", "João Pereira", "Kofi Mensah"],
         &["Lucía Fernández", "Małgorzata Wójcik"],
+    ),
+];
+
+/// Title and facts.
+type Sample = (&'static str, &'static [(&'static str, &'static str)]);
+
+const CASES: [Sample; 2] = [
+    (
+        "Retirement plan",
+        &[
+            ("Goal", "To stop working at 62, with 2,400 a month"),
+            ("Income", "61,000 a year, rising with inflation"),
+            ("Pensions", "Company scheme: 142,000\nPersonal: 38,500"),
+            ("Attitude to risk", "Balanced; reviewed in March"),
+        ],
+    ),
+    (
+        "Annual review",
+        &[
+            ("Changes", "A second child; a larger mortgage"),
+            ("Agreed", "Life cover up to 300,000; a school fund"),
+        ],
     ),
 ];
 
@@ -64,6 +88,20 @@ async fn seed_firm(tx: &mut Tx, (slug, name, of_ana, of_ben): Book, hash: &str) 
     let mut clients: Vec<_> = of_ana.iter().map(|name| draft(name, ana, Some(ben))).collect();
     clients.extend(of_ben.iter().map(|name| draft(name, ben, None)));
     client::insert_batch(tx, firm.id, clients).await?;
+    open_cases(tx, UserKey { firm: firm.id, id: ana }).await
+}
+
+/// A case of each of the first adviser's clients.
+async fn open_cases(tx: &mut Tx, adviser: UserKey) -> Result<()> {
+    let (kind, capabilities, session) = (Kind::Adviser, Vec::new(), Uuid::nil());
+    let ana = Caller { actor: adviser, kind, capabilities, session, stand: Stand::Own };
+    let clients = client::page(tx.sql(), &ana, &Page::new(None, None, None, None)?).await?.rows;
+    for (client, (title, facts)) in clients.iter().zip(CASES.iter().cycle()) {
+        let fact =
+            |(name, value): &(&str, &str)| Fact { name: (*name).to_owned(), value: (*value).to_owned() };
+        let facts = facts.iter().map(fact).collect();
+        case::create(tx, &ana, NewCase { client: client.row.id, title: (*title).to_owned(), facts }).await?;
+    }
     Ok(())
 }
 

@@ -170,12 +170,12 @@ pub async fn listed(
             reached_by("d.principal_id")
         )
     });
-    type Row = (SqlUuid, SqlUuid, SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+    type Row = ((SqlUuid, SqlUuid), SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+    type Found = ((Uuid, Uuid), ClientRow, Option<User>, Option<User>);
     let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = delegations.iter().map(|key| (key.firm, key.id)).unzip();
-    let rows: Vec<(Uuid, Uuid, ClientRow, Option<User>, Option<User>)> =
-        sql::<Row>(&FIND).bind(firms).bind(ids).load(connection).await?;
+    let rows: Vec<Found> = sql::<Row>(&FIND).bind(firms).bind(ids).load(connection).await?;
     let mut listed = HashMap::<UserKey, Vec<Client>>::new();
-    for (firm, id, row, primary_adviser, secondary_adviser) in rows {
+    for ((firm, id), row, primary_adviser, secondary_adviser) in rows {
         let client = Client { row, primary_adviser, secondary_adviser };
         listed.entry(UserKey { firm, id }).or_default().push(client);
     }

@@ -21,7 +21,7 @@ use super::delegation::{self, DelegationRow, State};
 use super::session;
 use super::text;
 use super::user;
-use crate::caller::{Action, Caller, Capability, Kind, Mode, Permission, UserKey};
+use crate::caller::{Action, AsOneself, Caller, Capability, Kind, Mode, Permission, UserKey};
 use crate::defaults::{IMPERSONATION, IMPERSONATION_IDLE};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::event::Parties;
@@ -41,19 +41,6 @@ impl Permission for Impersonate {
 
     fn allows(caller: &Caller) -> bool {
         matches!(caller.kind, Kind::Adviser | Kind::Assistant | Kind::BackOffice)
-    }
-}
-
-/// May end what others do in one's name.
-#[derive(Debug)]
-pub struct EndImpersonations;
-
-impl Permission for EndImpersonations {
-    const RULE: &'static str = "Only the principal themselves ends an impersonation of theirs.";
-    const GRANTABLE_BY: &'static str = "nobody";
-
-    fn allows(caller: &Caller) -> bool {
-        caller.acting().is_none()
     }
 }
 
@@ -148,7 +135,7 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
 /// Ends an impersonation of the caller, or, for a setup admin, of anybody in the firm. Whoever acts meets it with their
 /// next request.
 pub async fn end_of_me(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Impersonation> {
-    let permit = caller.permit(EndImpersonations)?;
+    let permit = caller.permit(AsOneself)?;
     let found = store::find_locked(tx, permit.subject().firm, id).await?;
     let mine = |found: &Impersonation| {
         found.principal.key() == permit.subject() || caller.has(Capability::SetupAdmin)

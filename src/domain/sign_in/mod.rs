@@ -20,24 +20,11 @@ use super::link::{self, LinkPurpose};
 use super::session::{self, EndReason};
 use super::user::password::{Hasher, Password};
 use super::{impersonation, throttle, user};
-use crate::caller::{Caller, Permission, UserKey};
+use crate::caller::{AsOneself, Caller, UserKey};
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::{Author, Event, Log, Subject, Tx};
 use crate::id::NodeType;
 use crate::secret::{Purpose, Token};
-
-/// May change the own password; never in somebody else's name.
-#[derive(Debug)]
-pub struct ManageOwnSignIn;
-
-impl Permission for ManageOwnSignIn {
-    const RULE: &'static str = "Only the person themselves changes how they sign in.";
-    const GRANTABLE_BY: &'static str = "nobody";
-
-    fn allows(caller: &Caller) -> bool {
-        caller.acting().is_none()
-    }
-}
 
 /// Ends the caller's session, and the impersonation in it.
 pub async fn sign_out(tx: &mut Tx, caller: &Caller) -> Result<()> {
@@ -47,7 +34,7 @@ pub async fn sign_out(tx: &mut Tx, caller: &Caller) -> Result<()> {
 
 /// Ends all sessions of the caller; answers how many.
 pub async fn sign_out_everywhere(tx: &mut Tx, caller: &Caller) -> Result<usize> {
-    caller.permit(ManageOwnSignIn)?;
+    caller.permit(AsOneself)?;
     end_all(tx, caller.actor, EndReason::SignedOutEverywhere, None).await
 }
 
@@ -71,7 +58,7 @@ pub async fn change_password(
     current: Password,
     new: Password,
 ) -> Result<Token> {
-    caller.permit(ManageOwnSignIn)?;
+    caller.permit(AsOneself)?;
     let tries = throttle::key("password", &caller.actor.id.to_string());
     let mut connection = log.reader().await?;
     let now = log.clock.now();

@@ -9,7 +9,7 @@ pub use store::{
 };
 
 use super::text;
-use crate::caller::{Caller, Capability, Kind, Permission, UserKey};
+use crate::caller::{AsOneself, Caller, Capability, Kind, Permission, UserKey};
 use crate::error::Result;
 use crate::events::{Event, Subject, Tx};
 use crate::id::NodeType;
@@ -64,19 +64,6 @@ pub async fn invite(tx: &mut Tx, caller: &Caller, new: Invitation) -> Result<Use
     Ok(user)
 }
 
-/// May change how others see them; never in somebody else's name.
-#[derive(Debug)]
-pub struct ManageOwnProfile;
-
-impl Permission for ManageOwnProfile {
-    const RULE: &'static str = "Only the person themselves changes their profile.";
-    const GRANTABLE_BY: &'static str = "nobody";
-
-    fn allows(caller: &Caller) -> bool {
-        caller.acting().is_none()
-    }
-}
-
 /// What changes about a profile; what is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ChangedProfile {
@@ -87,7 +74,7 @@ pub struct ChangedProfile {
 
 /// Changes the caller's own profile.
 pub async fn update_profile(tx: &mut Tx, caller: &Caller, mut changed: ChangedProfile) -> Result<User> {
-    let permit = caller.permit(ManageOwnProfile)?;
+    let permit = caller.permit(AsOneself)?;
     changed.display_name =
         changed.display_name.map(|name| text::line("displayName", &name, 200)).transpose()?;
     let user = store::update_profile(tx, permit.subject(), changed).await?;

@@ -87,7 +87,7 @@ async fn who_does_not_reach_the_client_meets_nothing() {
             assert_eq!(code(&refused), expected);
         }
         if expected != "UNAUTHENTICATED" {
-            let seen = who.send("query ($c: ID, $i: ID!) { cases(clientId: $c) { totalCount edges { node { id } } } node(id: $i) { id } }", json!({ "c": chidi, "i": id })).await;
+            let seen = who.send("query ($c: ID, $i: ID!) { cases(filter: { clientId: $c }) { totalCount edges { node { id } } } node(id: $i) { id } }", json!({ "c": chidi, "i": id })).await;
             assert_eq!(seen.at("/data"), &json!({ "cases": { "totalCount": 0, "edges": [] }, "node": null }));
         }
     }
@@ -112,7 +112,8 @@ async fn pf_12_pf_13_a_back_office_user_has_no_cases_of_their_own() {
     let created = bo.create_case(&chidi, "For Ana", json!([])).await;
     assert_eq!(created.code(), None);
     bo.stop().await;
-    let own = bo.send("{ cases(state: null) { totalCount } clients { totalCount } }", json!({})).await;
+    let own =
+        bo.send("{ cases(filter: { state: null }) { totalCount } clients { totalCount } }", json!({})).await;
     assert_eq!(own.at("/data"), &json!({ "cases": { "totalCount": 0 }, "clients": { "totalCount": 0 } }));
     let hers = ana.send("{ cases { edges { node { title } } } }", json!({})).await;
     assert_eq!(hers.at("/data/cases/edges/0/node/title"), &json!("For Ana"));
@@ -173,10 +174,13 @@ async fn cases_are_listed_newest_first_by_client_and_state_and_paged_both_ways()
     let (all, list) = titles(&ana, "first: 100").await;
     assert_eq!(all, ["Case 5", "Case 4", "Case 3", "Case 2", "Case 1", "Case 0"]);
     assert_eq!(list["totalCount"], 6);
-    assert_eq!(titles(&ana, "state: null").await.0.len(), 7);
-    assert_eq!(titles(&ana, "state: ARCHIVED").await.0, ["Case 6"]);
-    assert_eq!(titles(&ana, &format!("clientId: \"{amelie}\"")).await.0, ["Case 5", "Case 3", "Case 1"]);
-    assert_eq!(titles(&ana, "clientId: \"nonsense\"").await.0, Vec::<String>::new());
+    assert_eq!(titles(&ana, "filter: { state: null }").await.0.len(), 7);
+    assert_eq!(titles(&ana, "filter: { state: ARCHIVED }").await.0, ["Case 6"]);
+    assert_eq!(
+        titles(&ana, &format!("filter: {{ clientId: \"{amelie}\" }}")).await.0,
+        ["Case 5", "Case 3", "Case 1"]
+    );
+    assert_eq!(titles(&ana, "filter: { clientId: \"nonsense\" }").await.0, Vec::<String>::new());
     assert_eq!(titles(&ben, "first: 100").await.0, ["Case 5", "Case 3", "Case 1"], "he stands in for Amélie");
 
     let (mut forward, mut arguments) = (Vec::new(), "first: 4".to_owned());
