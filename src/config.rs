@@ -113,9 +113,9 @@ pub struct Limits {
     pub cost_restore_rate: u32,
     /// Longest execution in seconds; `UNAVAILABLE`.
     pub execution_seconds: u64,
-    /// Sign-ins a minute per address and per account; `RATE_LIMITED`.
+    /// Sign-ins a minute per network (an IPv4 address, the /64 of an IPv6 one) and per account; `RATE_LIMITED`.
     pub sign_ins_per_minute: i32,
-    /// Registrations, resets and opened links an hour per address; `RATE_LIMITED`.
+    /// Registrations, resets and opened links an hour per network; `RATE_LIMITED`.
     pub public_actions_per_hour: i32,
     /// Mails an hour that one person causes; `RATE_LIMITED`.
     pub mails_per_actor_per_hour: i32,

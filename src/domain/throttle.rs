@@ -13,7 +13,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Failures in a row that cost nothing but the minute's allowance.
 const FREE_FAILURES: i32 = 5;
@@ -21,6 +22,27 @@ const FREE_FAILURES: i32 = 5;
 const FAILURES_IN_A_ROW: i32 = 100;
 /// The person is told at this many failures in a row.
 pub const TELL_AT: i32 = 10;
+
+/// Where a request comes from, as it is counted: an IPv4 address, or the /64 of an IPv6 one. A line gets no less than a
+/// /64, so whoever has one of its 2^64 addresses has them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(IpAddr);
+
+impl Network {
+    /// The network of an address; an IPv4 address that is written as an IPv6 one is itself.
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        })
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// A row's key.
 pub fn key(kind: &str, of: &str) -> Vec<u8> {
@@ -101,9 +123,9 @@ pub async fn forget_account(tx: &mut Tx, firm_slug: &str, logins: [&str; 2]) -> 
     Ok(())
 }
 
-/// Counts what people do without a session, by their network address; `RATE_LIMITED` past the limit of an hour.
-pub async fn public_action(log: &Log, what: &str, address: IpAddr) -> Result<()> {
-    let (mut connection, key) = (log.reader().await?, key(what, &address.to_string()));
+/// Counts what people do without a session, by their network; `RATE_LIMITED` past the limit of an hour.
+pub async fn public_action(log: &Log, what: &str, network: Network) -> Result<()> {
+    let (mut connection, key) = (log.reader().await?, key(what, &network.to_string()));
     count(&mut connection, log.clock.now(), &[key], log.limits.public_actions_per_hour, TimeDelta::hours(1))
         .await
 }

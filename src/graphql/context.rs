@@ -5,6 +5,7 @@ use crate::config::Limits;
 use crate::db::{Connection, counting};
 use crate::domain::impersonation::{Read, Seen};
 use crate::domain::sign_in::{self, Authenticated};
+use crate::domain::throttle::Network;
 use crate::domain::user::password::Hasher;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::idempotency::{self, Key};
@@ -14,7 +15,6 @@ use async_graphql::Context;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -36,7 +36,7 @@ pub struct Services {
 /// One request: who asks, from where, and what its answer carries beside the data.
 pub struct RequestContext {
     pub authenticated: Option<Authenticated>,
-    pub address: IpAddr,
+    pub network: Network,
     /// The device's token, from its cookie.
     pub device: Option<Token>,
     /// Whether the session came in a cookie.
@@ -220,7 +220,7 @@ impl RequestContext {
     pub fn payer(&self) -> String {
         match &self.authenticated {
             Some(authenticated) => authenticated.session.id.to_string(),
-            None => self.address.to_string(),
+            None => self.network.to_string(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Cost {
     pub restore_rate: u32,
 }
 
-/// The buckets of this node, by session or, without one, by network address.
+/// The buckets of this node, by session or, without one, by network.
 pub struct Buckets {
     limits: Arc<Limits>,
     levels: DashMap<String, (f64, Instant)>,

@@ -294,7 +294,7 @@ impl Mutations {
         #[graphql(desc = "The mail.")] input: ReportUnwantedMailInput,
     ) -> Result<ReportUnwantedMailPayload> {
         let (log, token) = (ctx.services().log.clone(), Token::presented(input.token));
-        throttle::public_action(&log, "link", ctx.request().address).await?;
+        throttle::public_action(&log, "link", ctx.request().network).await?;
         let reported = ctx.detached(async move {
             log.transact(Author::System, async |tx| impersonation::report_unwanted(tx, &token).await).await
         });

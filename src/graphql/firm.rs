@@ -87,7 +87,7 @@ impl Mutations {
         #[graphql(desc = "The firm and who sets it up.")] input: RegisterFirmInput,
     ) -> Result<RegisterFirmPayload> {
         let services = ctx.services();
-        throttle::public_action(&services.log, "register firm", ctx.request().address).await?;
+        throttle::public_action(&services.log, "register firm", ctx.request().network).await?;
         let new = firm::NewFirm {
             slug: input.slug,
             name: input.name,

@@ -150,7 +150,7 @@ impl Mutations {
             username: input.username,
             password: input.password.into(),
             device: input.device_token.map(Token::presented).or_else(|| request.device.clone()),
-            address: request.address,
+            network: request.network,
             replaces: request
                 .authenticated
                 .as_ref()
@@ -200,7 +200,7 @@ impl Mutations {
         #[graphql(desc = "The link and what the person gives.")] input: CompleteRegistrationInput,
     ) -> Result<CompleteRegistrationPayload> {
         let (services, request) = (ctx.services().clone(), ctx.request());
-        throttle::public_action(&services.log, "link", request.address).await?;
+        throttle::public_action(&services.log, "link", request.network).await?;
         let caller = request.authenticated.as_ref().map(|authenticated| authenticated.caller.clone());
         let new = Registration {
             token: Token::presented(input.token),
@@ -248,7 +248,7 @@ impl Mutations {
         #[graphql(desc = "Whose password is forgotten.")] input: RequestPasswordResetInput,
     ) -> Result<RequestPasswordResetPayload> {
         let log = ctx.services().log.clone();
-        throttle::public_action(&log, "reset", ctx.request().address).await?;
+        throttle::public_action(&log, "reset", ctx.request().network).await?;
         let requested = ctx.detached(async move {
             log.transact(Author::System, async |tx| {
                 sign_in::request_password_reset(tx, &input.firm, &input.username).await
@@ -266,7 +266,7 @@ impl Mutations {
         #[graphql(desc = "The link and the new password.")] input: ResetPasswordInput,
     ) -> Result<ResetPasswordPayload> {
         let services = ctx.services().clone();
-        throttle::public_action(&services.log, "link", ctx.request().address).await?;
+        throttle::public_action(&services.log, "link", ctx.request().network).await?;
         let (token, new) = (Token::presented(input.token), input.new_password.into());
         let reset = ctx
             .detached(

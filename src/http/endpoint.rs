@@ -6,6 +6,7 @@ use super::trace::RequestId;
 use super::{Door, credentials, explorer};
 use crate::domain::impersonation;
 use crate::domain::sign_in::{self, Authenticated};
+use crate::domain::throttle::Network;
 use crate::error::{Error, ErrorCode, Result};
 use crate::graphql::error::server_error;
 use crate::graphql::{RequestContext, cost, limits, variables};
@@ -234,7 +235,7 @@ impl Incoming<'_> {
             ));
         }
         Ok(RequestContext {
-            address: credentials::address(self.door, self.headers, self.peer.ip()),
+            network: Network::of(credentials::address(self.door, self.headers, self.peer.ip())),
             authenticated,
             device: credentials.device,
             session_in_cookie: credentials.in_cookie,

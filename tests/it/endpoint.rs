@@ -448,6 +448,9 @@ async fn behind_a_trusted_proxy_the_last_address_that_it_vouches_for_counts() {
         (&["203.0.113.3"], &["198.51.100.9, not an address, 203.0.113.3"]),
         (&["203.0.113.4"], &["198.51.100.9, x", "203.0.113.4, 10.0.0.1"]),
         (&["203.0.113.5"], &["::ffff:203.0.113.5"]),
+        // Whoever has one address of an IPv6 network has them all.
+        (&["2001:db8:0:1::1"], &["2001:db8:0:1:8000::"]),
+        (&["2001:db8:0:2::1"], &["2001:db8:0:2::2"]),
         // Nothing but proxies, and nothing at all: the proxy itself.
         (&[], &["198.51.100.9, x"]),
     ] {
@@ -456,7 +459,7 @@ async fn behind_a_trusted_proxy_the_last_address_that_it_vouches_for_counts() {
             round += 1;
             codes.push(register_from(&app, forwarded, round).await);
         }
-        assert_eq!(codes, taken, "{who:?} and {same:?} are the same address");
+        assert_eq!(codes, taken, "{who:?} and {same:?} count as one");
     }
 }
 

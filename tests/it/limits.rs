@@ -363,6 +363,24 @@ async fn abuse_18_a_session_that_spent_its_points_waits_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn abuse_18_strangers_in_one_network_spend_from_one_bucket() {
+    let app = app_with(|config| {
+        config.limits.cost_bucket = 20;
+        config.limits.cost_restore_rate = 0;
+        config.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let door = stranger(&app.base);
+    let remaining = async |address: &str| {
+        let answer = door.send_with("{ __typename }", json!({}), &[("x-forwarded-for", address)]).await;
+        answer.at("/extensions/cost/remaining").as_i64().unwrap()
+    };
+    for (address, left) in [("2001:db8:0:1::1", 19), ("2001:db8:0:1:ffff::2", 18), ("2001:db8:0:2::1", 19)] {
+        assert_eq!(remaining(address).await, left, "{address}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_has_twenty_errors_at_most() {
     let app = app().await;
     let ana = app.actor("ana").await;

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use locum::config::{self, Flags};
 use locum::domain::sign_in::{Credentials, Registration};
+use locum::domain::throttle::Network;
 use locum::domain::user::password::Password;
 use locum::secret::{Purpose, Token};
 use serde_json::json;
@@ -234,7 +235,7 @@ fn abuse_33_debugging_shows_no_secret() {
         username: "ana".to_owned(),
         password: password(),
         device: Some(token.clone()),
-        address: "203.0.113.1".parse().unwrap(),
+        network: Network::of("203.0.113.1".parse().unwrap()),
         replaces: None,
     };
     let registration =

@@ -4,15 +4,15 @@
 use crate::caller::Caller;
 use crate::defaults::SESSION;
 use crate::domain::session::{self, Session};
+use crate::domain::throttle::{self, Network};
 use crate::domain::user::password::{Hasher, Password};
 use crate::domain::user::{self, User};
-use crate::domain::{delegation, text, throttle};
+use crate::domain::{delegation, text};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::{Author, Event, Log, Subject};
 use crate::id::NodeType;
 use crate::secret::{Purpose, Token};
 use chrono::TimeDelta;
-use std::net::IpAddr;
 
 /// What someone signs in with.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Credentials {
     pub password: Password,
     /// The token of a device that was used before.
     pub device: Option<Token>,
-    pub address: IpAddr,
+    pub network: Network,
     /// Who this browser was until now: that session ends with the new one.
     pub replaces: Option<Caller>,
 }
@@ -53,7 +53,7 @@ pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<Si
         Some(device) if known_device => throttle::key("device", device.reveal()),
         _ => throttle::account(&with.firm, &with.username),
     };
-    let tries = [account.clone(), throttle::key("address", &with.address.to_string())];
+    let tries = [account.clone(), throttle::key("network", &with.network.to_string())];
     throttle::count(&mut connection, now, &tries, log.limits.sign_ins_per_minute, TimeDelta::minutes(1))
         .await?;
     let mut found = user::candidates(&mut connection, &with.firm, &with.username).await?;

@@ -121,6 +121,24 @@ async fn abuse_13_the_sixth_try_within_a_minute_waits() {
 }
 
 #[tokio::test]
+async fn abuse_13_all_addresses_of_an_ipv6_network_are_one() {
+    let app = behind_proxy().await;
+    let door = stranger(&app.base);
+    for n in 0..5 {
+        let answer = from(&door, &format!("2001:db8:0:1:{n}::{n}"), &format!("nobody{n}"), WRONG, None).await;
+        assert_eq!(answer.code().as_deref(), Some("INVALID_CREDENTIALS"));
+    }
+    retry_after(&from(&door, "2001:db8:0:1:ffff:ffff:ffff:ffff", "ana", PASSPHRASE, None).await);
+    assert_eq!(from(&door, "2001:db8:0:2::", "ana", PASSPHRASE, None).await.code(), None, "the next one");
+
+    for n in 0..5 {
+        from(&door, &format!("::ffff:203.0.113.{n}"), &format!("nobody{n}"), WRONG, None).await;
+    }
+    let mapped = from(&door, "::ffff:203.0.113.5", "ben", PASSPHRASE, None).await;
+    assert_eq!(mapped.code(), None, "those that are IPv4 in truth are many");
+}
+
+#[tokio::test]
 async fn abuse_13_an_account_is_one_however_it_is_written() {
     let app = behind_proxy().await;
     let door = stranger(&app.base);
