@@ -667,10 +667,11 @@ async fn abuse_17_a_fault_of_ours_tells_its_request_id_and_nothing_else() {
 async fn a_database_that_throws_everybody_out_is_unavailable_and_then_back() {
     let app = app().await;
     let ana = app.actor("ana").await;
+    let connections = app.config.database_pool.min(3);
     for round in 0..5 {
         let held = app.database.client().await;
         held.batch_execute("begin; lock table clients in access exclusive mode").await.unwrap();
-        let waiting: Vec<_> = (0..3)
+        let waiting: Vec<_> = (0..connections)
             .map(|_| {
                 tokio::spawn({
                     let ana = ana.clone();
@@ -678,10 +679,9 @@ async fn a_database_that_throws_everybody_out_is_unavailable_and_then_back() {
                 })
             })
             .collect();
-        let connections = app.config.database_pool.min(3) as i64;
-        eventually("they wait for the table, as many as there are connections", async || {
+        eventually("all of them wait for the table", async || {
             let waiting = app.count("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").await;
-            (waiting >= connections).then_some(())
+            (waiting >= connections as i64).then_some(())
         })
         .await;
         app.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and usename = current_user and query not like '%lock table%'").await;

@@ -330,7 +330,8 @@ async fn whoever_has_not_registered_yet_gets_a_new_registration_link() {
 /// after it. The story holds the reset just before its commit.
 #[tokio::test]
 async fn abuse_7_what_began_with_the_old_password_does_not_outlive_a_reset() {
-    let app = app().await;
+    // Three of them wait inside the database at once.
+    let app = app_with(|config| config.database_pool = 8).await;
     let (thief, door, link) = (app.actor("ana").await, stranger(&app.base), reset_link(&app, "ana").await);
     until::<()>(&app, "select not exists (select from mail_deliveries where state = 'QUEUED')", None).await;
     let client = app.database.client().await;

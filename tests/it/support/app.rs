@@ -36,7 +36,7 @@ pub async fn app() -> TestApp {
     app_with(|_| {}).await
 }
 
-/// Opens one with other settings.
+/// Opens one with other settings. With one connection to the database all is the same: `LOCUM_DATABASE_POOL=1 bin/test`.
 pub async fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     let database = Database::create().await;
     let mails = Sink::start().await;
@@ -51,7 +51,6 @@ pub async fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     config.app_url = Some("https://app.example".parse().unwrap());
     config.statement_header = true;
     config.explorer = true;
-    config.database_pool = pool_size();
     change(&mut config);
     let clock = ManualClock::default();
     let running = open(&config, &clock).await;
@@ -60,12 +59,6 @@ pub async fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     }
     let base = format!("http://{}", running.address);
     TestApp { database, clock, mails, config, running, base }
-}
-
-/// The suite also passes with one connection: `LOCUM_TEST_POOL=1 bin/test`.
-#[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
-fn pool_size() -> usize {
-    std::env::var("LOCUM_TEST_POOL").ok().and_then(|size| size.parse().ok()).unwrap_or(8)
 }
 
 async fn open(config: &Config, clock: &ManualClock) -> Running {

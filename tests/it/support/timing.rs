@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// How many pairs are compared: enough to see a difference that matters. `LOCUM_TEST_PAIRS=1000 bin/test` looks closer.
+/// How many pairs are compared: enough to see a difference that matters. `TEST_PAIRS=1000 bin/test` looks closer.
 #[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
 fn pairs() -> usize {
-    std::env::var("LOCUM_TEST_PAIRS").ok().and_then(|pairs| pairs.parse().ok()).unwrap_or(300)
+    std::env::var("TEST_PAIRS").ok().and_then(|pairs| pairs.parse().ok()).unwrap_or(300)
 }
 
 /// Compares so many pairs as the test run wants; fails if time tells the two kinds apart.
