@@ -1,10 +1,15 @@
 //! CSV, row by row, as RFC 4180 has it: UTF-8 (a byte order mark may lead), commas, any of the three line ends.
 //!
-//! Strict where readers usually mend: a quotation mark that is left open, or text behind one that closes, would
-//! swallow rows without a word, so it ends the reading. Never holds more than one row, and no row is longer than
-//! [`LONGEST_ROW`]. Line ends inside quotation marks become `\n`.
+//! `csv-core` tells the cells apart, and mends what is not CSV without a word: a quotation mark that is left open, or
+//! text behind one that closes, would swallow rows. So what it read is written again, with quotation marks and without;
+//! if neither is what stands in the file, the reading ends there.
+//!
+//! Never holds more than one row, and no row is longer than [`LONGEST_ROW`]. Line ends inside quotation marks become `\n`.
 
+use csv_core::ReadFieldResult;
 use std::io::{BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
+use std::iter::{once, repeat_n};
+use std::mem::take;
 
 /// Most bytes of a row.
 const LONGEST_ROW: usize = 1 << 20;
@@ -35,29 +40,11 @@ pub struct Broken {
 /// Reads rows; blank lines are not rows.
 pub struct Reader<R> {
     bytes: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+    parser: csv_core::Reader,
     /// The line of the next byte.
     line: u64,
     /// The byte before was a carriage return: a line feed belongs to it.
     after_return: bool,
-}
-
-/// Where in a cell the reader is.
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    Start,
-    Plain,
-    Quoted,
-    /// Behind a quotation mark that closes, unless another one follows.
-    Closed,
-}
-
-/// The row that is being read.
-struct Draft {
-    row: Row,
-    cell: Vec<u8>,
-    cell_line: u64,
-    place: Place,
-    length: usize,
 }
 
 impl<R: Read> Reader<R> {
@@ -72,31 +59,41 @@ impl<R: Read> Reader<R> {
             start.clear();
         }
         let bytes = BufReader::with_capacity(64 << 10, Cursor::new(start).chain(source));
-        Ok(Self { bytes, line: 1, after_return: false })
+        Ok(Self { bytes, parser: csv_core::Reader::new(), line: 1, after_return: false })
     }
 
     /// The next row; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Row>, Broken> {
-        let mut draft = Draft::new(self.line);
-        while let Some(byte) = self.byte()? {
-            let ends_row = byte == b'\n' && draft.place != Place::Quoted;
-            if !ends_row {
-                draft.take(byte, self.line)?;
+        let mut row = Row { line: self.line, cells: Vec::new() };
+        let (mut length, mut cell_line) = (0, self.line);
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        loop {
+            // No byte makes more than one, so there is always room.
+            let (byte, mut room) = (self.byte()?, [0; 2]);
+            let (result, _, made) = self.parser.read_field(byte.as_slice(), &mut room);
+            written.extend(byte);
+            read.extend(room.into_iter().take(made));
+            length += 1;
+            match result {
+                ReadFieldResult::End => return Ok(None),
+                ReadFieldResult::Field { record_end } => {
+                    row.cells.push(unmended(&take(&mut written), take(&mut read), cell_line)?);
+                    cell_line = self.line;
+                    if record_end {
+                        return Ok(Some(row));
+                    }
+                }
+                _ if row.cells.is_empty() && written == b"\n" => {
+                    // A blank line: the row begins behind it.
+                    written.clear();
+                    (length, row.line, cell_line) = (0, self.line, self.line);
+                }
+                _ if length > LONGEST_ROW => {
+                    let why = "this row has more than 1 MiB; is a quotation mark open?";
+                    return Err(Broken { line: row.line, why: why.into() });
+                }
+                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
             }
-            self.line += u64::from(byte == b'\n');
-            if ends_row && draft.is_blank() {
-                draft = Draft::new(self.line);
-            } else if ends_row {
-                return Ok(Some(draft.finish()));
-            }
-        }
-        match draft.place {
-            Place::Quoted => Err(Broken {
-                line: draft.cell_line,
-                why: "a quotation mark opens here and is never closed".into(),
-            }),
-            _ if draft.is_blank() => Ok(None),
-            _ => Ok(Some(draft.finish())),
         }
     }
 
@@ -111,7 +108,9 @@ impl<R: Read> Reader<R> {
             self.bytes.consume(1);
             let second_half = std::mem::replace(&mut self.after_return, byte == b'\r') && byte == b'\n';
             if !second_half {
-                return Ok(Some(if byte == b'\r' { b'\n' } else { byte }));
+                let byte = if byte == b'\r' { b'\n' } else { byte };
+                self.line += u64::from(byte == b'\n');
+                return Ok(Some(byte));
             }
         }
     }
@@ -121,54 +120,21 @@ fn unreadable(line: u64, error: &std::io::Error) -> Broken {
     Broken { line, why: format!("the file cannot be read from here on: {error}") }
 }
 
-impl Draft {
-    fn new(line: u64) -> Self {
-        let row = Row { line, cells: Vec::new() };
-        Self { row, cell: Vec::new(), cell_line: line, place: Place::Start, length: 0 }
+/// The cell that was read, if nothing was mended: with quotation marks or without, it is what was written.
+fn unmended(written: &[u8], read: Vec<u8>, line: u64) -> Result<Cell, Broken> {
+    let written = written.strip_suffix(b",").or(written.strip_suffix(b"\n")).unwrap_or(written);
+    let doubled = read.iter().flat_map(|&byte| repeat_n(byte, if byte == b'"' { 2 } else { 1 }));
+    let quoted: Vec<u8> = once(b'"').chain(doubled).chain(once(b'"')).collect();
+    if written == read || written == quoted {
+        return Ok(Cell::new(read, line));
     }
-
-    fn take(&mut self, byte: u8, line: u64) -> Result<(), Broken> {
-        self.length += 1;
-        if self.length > LONGEST_ROW {
-            let why = "this row has more than 1 MiB; is a quotation mark open?";
-            return Err(Broken { line: self.row.line, why: why.into() });
-        }
-        match (self.place, byte) {
-            (Place::Start, b'"') => self.place = Place::Quoted,
-            (Place::Quoted, b'"') => self.place = Place::Closed,
-            (Place::Closed, b'"') => {
-                self.cell.push(b'"');
-                self.place = Place::Quoted;
-            }
-            (Place::Quoted, _) => self.cell.push(byte),
-            (_, b',') => self.end_cell(line),
-            (Place::Closed, _) => {
-                let why =
-                    "text stands behind a closing quotation mark; inside a quoted cell write it twice (\"\")";
-                return Err(Broken { line, why: why.into() });
-            }
-            (Place::Start | Place::Plain, _) => {
-                self.cell.push(byte);
-                self.place = Place::Plain;
-            }
-        }
-        Ok(())
+    if quoted.starts_with(written) {
+        return Err(Broken { line, why: "a quotation mark opens here and is never closed".into() });
     }
-
-    fn end_cell(&mut self, line: u64) {
-        let cell = Cell::new(std::mem::take(&mut self.cell), self.cell_line);
-        self.row.cells.push(cell);
-        (self.cell_line, self.place) = (line, Place::Start);
-    }
-
-    fn is_blank(&self) -> bool {
-        self.row.cells.is_empty() && self.place == Place::Start
-    }
-
-    fn finish(mut self) -> Row {
-        self.end_cell(0);
-        self.row
-    }
+    let right = written.iter().zip(&quoted).take_while(|(one, other)| one == other);
+    let line = line + right.filter(|(byte, _)| **byte == b'\n').count() as u64;
+    let why = "text stands behind a closing quotation mark; inside a quoted cell write it twice (\"\")";
+    Err(Broken { line, why: why.into() })
 }
 
 impl Cell {
