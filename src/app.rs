@@ -9,8 +9,8 @@ use crate::db::{Database, migrations};
 use crate::delivery::mail::Transport;
 use crate::delivery::{Links, Relay};
 use crate::domain::user::password::Hasher;
-use crate::domain::{case, impersonation, sign_in, throttle};
-use crate::events::{Author, Hub, Log, idempotency};
+use crate::domain::{case, impersonation, link, session, sign_in, throttle};
+use crate::events::{Author, Hub, Log, Tx, idempotency};
 use crate::graphql::{self, Services};
 use crate::http::{self, Door, ops};
 use anyhow::Context;
@@ -189,12 +189,13 @@ async fn every_half_minute(log: &Log, clock: Option<&DatabaseClock>) -> crate::e
 }
 
 async fn sweep_up(log: &Log) -> crate::error::Result<()> {
-    log.transact(Author::System, async |tx| {
-        idempotency::sweep(tx).await?;
-        case::sweep_prints(tx).await?;
-        throttle::sweep(tx).await
-    })
-    .await
+    let some = async |tx: &mut Tx| {
+        let (keys, tries) = (idempotency::sweep(tx).await?, throttle::sweep(tx).await?);
+        let (links, prints) = (link::sweep(tx).await?, case::sweep_prints(tx).await?);
+        Ok(keys + tries + links + prints + session::sweep_devices(tx).await?)
+    };
+    while log.transact(Author::System, some).await? > 0 {}
+    Ok(())
 }
 
 async fn every_second(log: &Log) -> crate::error::Result<()> {

@@ -8,6 +8,10 @@ pub const REGISTRATION_LINK: TimeDelta = TimeDelta::days(7);
 pub const RESET_LINK: TimeDelta = TimeDelta::hours(1);
 /// How long one can say that a mail was not meant for oneself.
 pub const UNWANTED_LINK: TimeDelta = TimeDelta::days(30);
+/// How long a link that does not hold any more is kept.
+pub const LINK_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long a device is remembered that nobody uses; its cookie lives for a year.
+pub const DEVICE: TimeDelta = TimeDelta::days(400);
 /// Longest session.
 pub const SESSION: TimeDelta = TimeDelta::hours(12);
 /// Longest time that a session may be left alone.
@@ -22,6 +26,8 @@ pub const PRINT_LINK: TimeDelta = TimeDelta::minutes(5);
 pub const LIST_MAX: usize = 250;
 /// How old the note of the last use may get before it is written anew.
 pub const LAST_SEEN_PRECISION: TimeDelta = TimeDelta::minutes(1);
+/// Most rows that one statement sweeps up: nobody waits long for those.
+pub const SWEPT_AT_ONCE: i32 = 1_000;
 /// Rows of a page, if nobody says how many.
 pub const PAGE: usize = 50;
 /// Most rows of a page.

@@ -4,6 +4,7 @@ use crate::caller::UserKey;
 use crate::db::row::SqlOf;
 use crate::db::schema::links;
 use crate::db::statement::sql;
+use crate::defaults::{LINK_KEPT, SWEPT_AT_ONCE};
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::Tx;
 use crate::secret::Token;
@@ -72,4 +73,13 @@ pub async fn void(tx: &mut Tx, user: UserKey, purpose: LinkPurpose) -> Result<()
     let open = open.filter(links::purpose.eq(purpose)).filter(links::consumed_at.is_null());
     diesel::update(open).set(links::consumed_at.eq(now)).execute(tx.sql()).await?;
     Ok(())
+}
+
+/// Forgets some of the links that have not held for long; answers how many.
+pub async fn sweep(tx: &mut Tx) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from links where ctid = any(array(
+           select ctid from links where least(expires_at, consumed_at) < ? limit ? for update skip locked))",
+    );
+    Ok(delete.bind(tx.now - LINK_KEPT).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }

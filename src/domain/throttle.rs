@@ -6,12 +6,13 @@
 
 use crate::caller::UserKey;
 use crate::db::statement::sql;
+use crate::defaults::SWEPT_AT_ONCE;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::{Log, Tx};
 use crate::secret;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::OptionalExtension;
-use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz};
+use diesel::sql_types::{Integer, Nullable, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -150,9 +151,11 @@ pub async fn first_in(
     }
 }
 
-/// Forgets what nobody tried for two days.
-pub async fn sweep(tx: &mut Tx) -> Result<()> {
-    let oldest = tx.now - TimeDelta::days(2);
-    sql::<BigInt>("delete from throttles where updated_at < ?").bind(oldest).execute(tx.sql()).await?;
-    Ok(())
+/// Forgets some of what nobody tried for two days; answers how much.
+pub async fn sweep(tx: &mut Tx) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from throttles where ctid = any(array(
+           select ctid from throttles where updated_at < ? limit ? for update skip locked))",
+    );
+    Ok(delete.bind(tx.now - TimeDelta::days(2)).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }

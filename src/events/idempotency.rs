@@ -6,6 +6,7 @@
 use super::Tx;
 use crate::caller::UserKey;
 use crate::db::statement::sql;
+use crate::defaults::SWEPT_AT_ONCE;
 use crate::error::{Error, ErrorCode, Result};
 use crate::secret;
 use chrono::TimeDelta;
@@ -70,9 +71,11 @@ pub async fn remember<T: Serialize>(tx: &mut Tx, key: Key, payload: &T) -> Resul
     Ok(())
 }
 
-/// Forgets what is too old.
-pub async fn sweep(tx: &mut Tx) -> Result<()> {
-    let oldest = tx.now - REMEMBERED;
-    sql::<()>("delete from idempotency_records where created_at < ?").bind(oldest).execute(tx.sql()).await?;
-    Ok(())
+/// Forgets some of what is too old; answers how much.
+pub async fn sweep(tx: &mut Tx) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from idempotency_records where ctid = any(array(
+           select ctid from idempotency_records where created_at < ? limit ? for update skip locked))",
+    );
+    Ok(delete.bind(tx.now - REMEMBERED).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }

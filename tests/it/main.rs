@@ -18,3 +18,4 @@ mod relay;
 mod secrets;
 mod sign_in;
 mod starting;
+mod sweeping;

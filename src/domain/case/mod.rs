@@ -4,8 +4,8 @@
 mod print;
 mod store;
 
-pub use print::{Document, NewPrint, open_print, print, sweep_prints, use_link};
-pub use store::{Case, CaseState, Fact, Selection, count, find, of_clients, page};
+pub use print::{Document, NewPrint, open_print, print, use_link};
+pub use store::{Case, CaseState, Fact, Selection, count, find, of_clients, page, sweep_prints};
 
 use super::access::{self, WorkOnClients};
 use super::client;

@@ -13,7 +13,7 @@ use crate::domain::client::{self, Client};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::{Event, Tx};
 use crate::secret::{Purpose, Token};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// A link to be opened.
@@ -62,12 +62,6 @@ pub async fn open_print(tx: &mut Tx, caller: &Caller, opened: &Opened) -> Result
     let client =
         client::find_many(tx.sql(), &[UserKey { firm: case.firm_id, id: case.client_id }]).await?.pop();
     Ok(Document { client: client.ok_or_else(invalid)?, case })
-}
-
-/// Forgets links that were over an hour ago; that something was printed stays in the log.
-pub async fn sweep_prints(tx: &mut Tx) -> Result<()> {
-    let oldest = tx.now - TimeDelta::hours(1);
-    store::delete_prints(tx, oldest).await
 }
 
 fn invalid() -> Error {

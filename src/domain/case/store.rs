@@ -4,12 +4,13 @@ use crate::caller::{Caller, Permit, UserKey};
 use crate::db::row::SqlOf;
 use crate::db::schema::{case_prints, cases};
 use crate::db::statement::sql;
+use crate::defaults::SWEPT_AT_ONCE;
 use crate::domain::access::{Forms, Reach, WorkOnClients};
 use crate::domain::client::ClientRow;
 use crate::domain::page::{Page, Slice};
 use crate::error::Result;
 use crate::events::Tx;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::prelude::*;
@@ -229,8 +230,11 @@ pub(super) async fn open_print(tx: &mut Tx, token_hash: Vec<u8>) -> Result<Optio
     Ok(update.get_result(tx.sql()).await.optional()?)
 }
 
-/// Forgets links that were over before `oldest`.
-pub(super) async fn delete_prints(tx: &mut Tx, oldest: DateTime<Utc>) -> Result<()> {
-    diesel::delete(case_prints::table.filter(case_prints::expires_at.lt(oldest))).execute(tx.sql()).await?;
-    Ok(())
+/// Forgets some links that were over an hour ago; that something was printed stays in the log. Answers how many.
+pub async fn sweep_prints(tx: &mut Tx) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from case_prints where (firm_id, id) in (
+           select firm_id, id from case_prints where expires_at < ? limit ? for update skip locked)",
+    );
+    Ok(delete.bind(tx.now - TimeDelta::hours(1)).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }

@@ -3,6 +3,7 @@
 use crate::caller::UserKey;
 use crate::db::schema::{devices, sessions};
 use crate::db::statement::sql;
+use crate::defaults::{DEVICE, SWEPT_AT_ONCE};
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Tx;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -137,4 +138,13 @@ pub async fn remember_device(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>) ->
         .execute(tx.sql())
         .await?;
     Ok(())
+}
+
+/// Forgets some of the devices that nobody used for long; answers how many.
+pub async fn sweep_devices(tx: &mut Tx) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from devices where ctid = any(array(
+           select ctid from devices where last_used_at < ? limit ? for update skip locked))",
+    );
+    Ok(delete.bind(tx.now - DEVICE).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }
