@@ -216,7 +216,8 @@ impl Mutations {
         CompleteRegistrationPayload::answer(registered)
     }
 
-    /// Changes the password of the person at the keyboard; all their other sessions end, and this one has a new token.
+    /// Changes the password of the person at the keyboard; all their other sessions end, and this one has a new token. Their
+    /// devices are forgotten, except the one whose cookie comes along.
     #[graphql(directive = alone::apply())]
     async fn change_password(
         &self,
@@ -225,9 +226,11 @@ impl Mutations {
     ) -> Result<ChangePasswordPayload> {
         let (services, caller) = (ctx.services().clone(), ctx.caller()?.clone());
         let (current, new) = (input.current_password.into(), input.new_password.into());
+        let device = ctx.request().device.clone();
         let changed = ctx
             .detached(async move {
-                sign_in::change_password(&services.log, &services.hasher, &caller, current, new).await
+                let (log, hasher, device) = (&services.log, &services.hasher, device.as_ref());
+                sign_in::change_password(log, hasher, &caller, current, new, device).await
             })
             .await;
         ChangePasswordPayload::of(changed, |token| {
@@ -258,7 +261,7 @@ impl Mutations {
         RequestPasswordResetPayload::answer(requested.await.map(|()| true))
     }
 
-    /// Sets a new password behind the link of a mail; all sessions of the person end.
+    /// Sets a new password behind the link of a mail; all sessions of the person end, and their devices are forgotten.
     #[graphql(directive = public::apply(), directive = alone::apply())]
     async fn reset_password(
         &self,

@@ -98,6 +98,39 @@ async fn without_the_current_password_nothing_changes_and_guessing_is_slow() {
     assert_eq!(ana.change_password(PASSPHRASE, PHRASE).await.code(), None);
 }
 
+/// Signs in from a new device, or from one that was used before; answers the device that is known from now on.
+async fn device(app: &TestApp, handle: &str, password: &str, before: Option<&str>) -> String {
+    let input = json!({ "firm": "harbour", "username": handle, "password": password, "deviceToken": before });
+    stranger(&app.base).sign_in_with(input, &[]).await.text("/data/signIn/deviceToken")
+}
+
+#[tokio::test]
+async fn abuse_14_a_reset_forgets_the_devices_of_the_person_and_of_nobody_else() {
+    let app = app().await;
+    let (stolen, of_ben) =
+        (device(&app, "ana", PASSPHRASE, None).await, device(&app, "ben", PASSPHRASE, None).await);
+    assert_eq!(device(&app, "ana", PASSPHRASE, Some(&stolen)).await, stolen, "until then it is known");
+    let link = reset_link(&app, "ana").await;
+    assert_eq!(stranger(&app.base).reset_password(&link, PHRASE).await.code(), None);
+    assert_ne!(device(&app, "ana", PHRASE, Some(&stolen)).await, stolen, "and then like any other");
+    assert_eq!(device(&app, "ben", PASSPHRASE, Some(&of_ben)).await, of_ben);
+}
+
+#[tokio::test]
+async fn abuse_14_a_new_password_forgets_the_devices_except_the_one_at_hand() {
+    let app = app().await;
+    let (here, elsewhere) =
+        (device(&app, "ana", PASSPHRASE, None).await, device(&app, "ana", PASSPHRASE, None).await);
+    let ana = app.actor("ana").await;
+    let change =
+        "mutation ($input: ChangePasswordInput!) { changePassword(input: $input) { userErrors { code } } }";
+    let input = json!({ "input": { "currentPassword": PASSPHRASE, "newPassword": PHRASE } });
+    let cookie = format!("__Host-locum-device={here}");
+    assert_eq!(ana.send_with(change, input, &[("cookie", &cookie)]).await.code(), None);
+    assert_eq!(device(&app, "ana", PHRASE, Some(&here)).await, here);
+    assert_ne!(device(&app, "ana", PHRASE, Some(&elsewhere)).await, elsewhere);
+}
+
 #[tokio::test]
 async fn a_password_that_anybody_would_try_is_not_taken() {
     let app = app().await;

@@ -6,6 +6,6 @@
 mod store;
 
 pub use store::{
-    EndReason, Session, end_all, end_one, insert, knows_device, lock, remember_device, renew, sweep_devices,
-    touch,
+    EndReason, Session, end_all, end_one, forget_devices, insert, knows_device, lock, remember_device, renew,
+    sweep_devices, touch,
 };

@@ -140,6 +140,14 @@ pub async fn remember_device(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>) ->
     Ok(())
 }
 
+/// Forgets all devices of a user but the one whose token has this hash.
+pub async fn forget_devices(tx: &mut Tx, user: UserKey, but: Option<Vec<u8>>) -> Result<()> {
+    let delete =
+        sql::<()>("delete from devices where firm_id = ? and user_id = ? and token_hash is distinct from ?");
+    delete.bind(user.firm).bind(user.id).bind(but).execute(tx.sql()).await?;
+    Ok(())
+}
+
 /// Forgets some of the devices that nobody used for long; answers how many.
 pub async fn sweep_devices(tx: &mut Tx) -> Result<usize> {
     let delete = sql::<()>(

@@ -50,13 +50,15 @@ pub async fn end_all(
     Ok(ended.len())
 }
 
-/// Changes the caller's password: all other sessions end, and this one goes on under a new token.
+/// Changes the caller's password: all other sessions end, all devices but the one at hand are forgotten, and this
+/// session goes on under a new token.
 pub async fn change_password(
     log: &Log,
     hasher: &Hasher,
     caller: &Caller,
     current: Password,
     new: Password,
+    device: Option<&Token>,
 ) -> Result<Token> {
     caller.permit(AsOneself)?;
     let tries = throttle::key("password", &caller.actor.id.to_string());
@@ -85,6 +87,7 @@ pub async fn change_password(
         // Whoever set another password in the meantime has ended this session, and this change comes to nothing.
         user::set_password(tx, caller.actor, hash).await?;
         end_all(tx, caller.actor, EndReason::PasswordChanged, Some(caller.session)).await?;
+        session::forget_devices(tx, caller.actor, device.map(Token::hash)).await?;
         session::renew(tx, caller.actor, caller.session, token.hash()).await?;
         link::void(tx, caller.actor, LinkPurpose::PasswordReset).await?;
         throttle::succeeded(tx, &[tries]).await?;

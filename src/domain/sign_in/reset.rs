@@ -7,7 +7,7 @@ use super::end_all;
 use crate::caller::UserKey;
 use crate::db::schema::password_reset_requests;
 use crate::domain::link::{self, LinkPurpose};
-use crate::domain::session::EndReason;
+use crate::domain::session::{self, EndReason};
 use crate::domain::user::password::{Hasher, Password};
 use crate::domain::user::{self, Status};
 use crate::domain::{firm, text, throttle};
@@ -55,7 +55,7 @@ pub async fn process_reset_requests(tx: &mut Tx) -> Result<usize> {
     Ok(count)
 }
 
-/// Sets a new password; every session of the person ends. Whatever is wrong with the link: `INVITE_INVALID`.
+/// Sets a new password; every session of the person ends, and every device is forgotten. Whatever is wrong with the link: `INVITE_INVALID`.
 pub async fn reset_password(log: &Log, hasher: &Hasher, token: Token, new: Password) -> Result<user::User> {
     let mut reader = log.reader().await?;
     let link = link::look_up(&mut reader, &token, LinkPurpose::PasswordReset, log.clock.now()).await?;
@@ -69,6 +69,7 @@ pub async fn reset_password(log: &Log, hasher: &Hasher, token: Token, new: Passw
         let user = user::find(tx.sql(), key).await?.filter(|user| user.is_active()).ok_or_else(invalid)?;
         user::set_password(tx, key, hash).await?;
         end_all(tx, key, EndReason::PasswordReset, None).await?;
+        session::forget_devices(tx, key, None).await?;
         link::void(tx, key, LinkPurpose::PasswordReset).await?;
         let slug = firm::slug_of(tx.sql(), key.firm).await?;
         throttle::forget_account(tx, &slug, [&user.handle, &user.email]).await?;
