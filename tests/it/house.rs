@@ -316,8 +316,7 @@ fn abuse_2_every_mutation_in_every_mode_and_scope() {
             others.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, action)| *action);
         std::iter::once(Action::View).chain(chosen).collect::<Vec<_>>()
     });
-    let mut stands: Vec<(Stand, Option<(Mode, Vec<Action>)>)> =
-        vec![(Stand::Lapsed { impersonation: Uuid::nil(), principal: key }, None)];
+    let mut stands = vec![(Stand::Lapsed { impersonation: Uuid::nil(), principal: key }, None)];
     for scope in scopes {
         for mode in [Mode::ReadOnly, Mode::ReadWrite] {
             let acting = Acting {

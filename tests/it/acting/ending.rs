@@ -110,7 +110,7 @@ async fn what_nobody_uses_any_more_is_written_down_with_the_moment_it_was_over()
     let (ana, bo) = (app.actor("ana").await, app.actor("bo").await);
     let id = ana.granted("bo@harbour.example", json!({})).await;
     bo.start(&id, "READ_ONLY").await;
-    let started = Utc::now();
+    let started = app.now();
     app.clock.advance(TimeDelta::minutes(45));
     let newest = async |who: &crate::support::Actor| {
         eventually("it is written down", async || {
@@ -140,7 +140,7 @@ async fn two_servers_write_each_ending_down_once() {
     let second = app.second_server().await;
     let ana = app.actor("ana").await;
     let id =
-        ana.granted("bo@harbour.example", json!({ "validUntil": Utc::now() + TimeDelta::hours(1) })).await;
+        ana.granted("bo@harbour.example", json!({ "validUntil": app.now() + TimeDelta::hours(1) })).await;
     for _ in 0..10 {
         app.actor("bo").await.start(&id, "READ_ONLY").await;
         app.clock.advance(TimeDelta::seconds(61));

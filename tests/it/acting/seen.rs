@@ -2,7 +2,7 @@
 
 use super::{case_of_chidi, code};
 use crate::support::{Actor, TestApp, app, app_with, eventually};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 fn node(answer: &crate::support::Answer, index: usize) -> Value {
@@ -201,14 +201,9 @@ async fn the_principal_gets_a_mail_the_first_time_someone_acts_for_them() {
 
 /// Moves the clock to shortly past this hour of the next day in the firm's zone.
 fn to_hour(app: &TestApp, hour: i64) {
-    let local = (Utc::now() + app_offset(app)).with_timezone(&chrono_tz::Europe::Berlin);
+    let local = app.now().with_timezone(&chrono_tz::Europe::Berlin);
     let past = i64::from(chrono::Timelike::num_seconds_from_midnight(&local));
     app.clock.advance(TimeDelta::seconds(24 * 3_600 - past + hour * 3_600 + 60));
-}
-
-fn app_offset(app: &TestApp) -> TimeDelta {
-    use locum::clock::Clock;
-    app.clock.now() - Utc::now()
 }
 
 async fn want_summary(who: &Actor, wanted: bool) {

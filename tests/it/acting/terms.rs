@@ -11,7 +11,7 @@ async fn pf_14_terms_are_kept_as_they_were_given() {
     let app = app().await;
     let ana = app.actor("ana").await;
     let chidi = ana.client_id("Chidi Okafor").await;
-    let until = Utc::now() + TimeDelta::days(30);
+    let until = app.now() + TimeDelta::days(30);
     let terms = json!({ "scope": ["PRINT"], "clients": [chidi, chidi], "validUntil": until, "reasonRequired": true,
         "schedule": [{ "day": "MONDAY", "from": "09:00", "until": "17:30" }, { "day": "SUNDAY", "from": "00:00", "until": "24:00" }] });
     let granted = ana.grant("bo@harbour.example", terms.clone()).await;
@@ -41,7 +41,7 @@ async fn terms_that_cannot_be_are_refused_and_seat_nobody() {
     let (ana, ben) = (app.actor("ana").await, app.actor("ben").await);
     let dorota = ben.client_id("Dorota Nowak").await;
     let chidi = ana.client_id("Chidi Okafor").await;
-    let (now, hour) = (Utc::now(), TimeDelta::hours(1));
+    let (now, hour) = (app.now(), TimeDelta::hours(1));
     let hours =
         |from: &str, until: &str| json!({ "schedule": [{ "day": "MONDAY", "from": from, "until": until }] });
     for (terms, expected, at) in [
@@ -228,7 +228,7 @@ async fn a_reason_is_given_where_the_principal_wants_one() {
 async fn pf_04_an_expired_delegation_frees_its_seat_and_its_address_at_once() {
     let app = app().await;
     let ana = app.actor("ana").await;
-    let soon = || Utc::now() + TimeDelta::minutes(10);
+    let soon = || app.now() + TimeDelta::minutes(10);
     ana.granted("bo@harbour.example", json!({ "validUntil": soon() })).await;
     ana.granted("new@else.example", json!({ "validUntil": soon() })).await;
     assert_eq!(code(&ana.grant("third@else.example", json!({})).await), "LIMIT_REACHED");
@@ -250,7 +250,7 @@ async fn pf_04_an_expired_delegation_frees_its_seat_and_its_address_at_once() {
 async fn what_begins_later_is_listed_and_cannot_be_used_yet() {
     let app = app().await;
     let (ana, bo) = (app.actor("ana").await, app.actor("bo").await);
-    let from = Utc::now() + TimeDelta::minutes(20);
+    let from = app.now() + TimeDelta::minutes(20);
     let id = ana.granted("bo@harbour.example", json!({ "validFrom": from })).await;
     let listed = bo.send("{ viewer { principals { id holdsNow } } }", json!({})).await;
     assert_eq!(listed.at("/data/viewer/principals"), &json!([{ "id": id, "holdsNow": false }]));
@@ -272,7 +272,7 @@ fn piece(now: DateTime<Utc>, hours: i64) -> Value {
 async fn a_weekly_schedule_holds_in_the_firms_zone_and_ends_what_runs() {
     let app = app().await;
     let (ana, bo) = (app.actor("ana").await, app.actor("bo").await);
-    let now = Utc::now();
+    let now = app.now();
     let id = ana.granted("bo@harbour.example", json!({ "schedule": [piece(now, 48)] })).await;
     let asleep = bo.send("{ viewer { principals { holdsNow } } }", json!({})).await;
     assert_eq!(asleep.at("/data/viewer/principals/0/holdsNow"), &json!(false));
@@ -311,7 +311,7 @@ async fn a_weekly_schedule_holds_in_the_firms_zone_and_ends_what_runs() {
 async fn narrower_terms_end_what_runs_at_once_and_say_why() {
     let app = app().await;
     let (ana, bo) = (app.actor("ana").await, app.actor("bo").await);
-    let now = Utc::now();
+    let now = app.now();
     for (terms, reason) in [
         (json!({ "schedule": [piece(now, 72)] }), "SCHEDULE"),
         (json!({ "validFrom": now + TimeDelta::days(1) }), "EXPIRED"),

@@ -2,8 +2,10 @@
 
 use super::smtp::{ReceivedMail, Sink};
 use super::{Actor, Database, ManualClock};
+use chrono::{DateTime, Utc};
 use locum::app::{App, Parts, Running};
 use locum::caller::{Capability, Kind};
+use locum::clock::Clock;
 use locum::config::{self, Config, Flags, SmtpTls};
 use locum::delivery::Links;
 use locum::delivery::mail::Smtp;
@@ -81,6 +83,11 @@ impl TestApp {
     /// Signs in as someone.
     pub async fn actor_of(&self, firm: &str, handle: &str) -> Actor {
         Actor::sign_in(&self.base, firm, handle, PASSPHRASE).await
+    }
+
+    /// What time it is in this story.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// The newest mail to an address; waits for it.
