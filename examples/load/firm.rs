@@ -8,13 +8,16 @@ use locum::caller::{Action, Caller, Kind, Stand, UserKey};
 use locum::config::{self, Flags};
 use locum::db::migrations;
 use locum::defaults::SESSION;
+use locum::domain::case::{self, Fact, NewCase};
 use locum::domain::client::{self, Draft};
-use locum::domain::delegation::{self, NewDelegation, Terms};
+use locum::domain::delegation::{self, Delegation, NewDelegation, Terms};
 use locum::domain::firm::{self, NewFirm};
+use locum::domain::page::Page;
 use locum::domain::session;
 use locum::domain::user::{self, Invitation, User};
 use locum::error::{Error, Result};
 use locum::events::{Author, Tx};
+use locum::id::NodeType;
 use locum::secret::{Purpose, Token};
 use serde_json::json;
 use tokio_postgres::{Client, NoTls};
@@ -29,7 +32,9 @@ pub const ADVISERS: usize = 200;
 const CLIENTS: usize = 60;
 /// How many of them let the back-office user act for them: the first ones.
 pub const PRINCIPALS: usize = 30;
-/// How many sessions the back-office user has.
+/// How many of their clients have a case.
+const CASES: usize = 30;
+/// How many sessions the back-office user has, and how many more to act in.
 const SESSIONS: usize = 40;
 
 /// What a run has to know of the firm.
@@ -38,6 +43,9 @@ pub struct Firm {
     pub delegate: Vec<Session>,
     /// One session of each adviser.
     pub advisers: Vec<Session>,
+    /// Further sessions of the back-office user, each with the delegation of the adviser of the same place among `advisers`,
+    /// by its global id.
+    pub acting: Vec<(Session, String)>,
 }
 
 /// Someone with a session.
@@ -106,14 +114,18 @@ async fn fill(tx: &mut Tx, hash: &str) -> Result<Firm> {
     for adviser in &advisers {
         sessions.push(open(tx, adviser).await?);
     }
+    let mut acting = Vec::new();
     for principal in sessions.iter().take(PRINCIPALS) {
-        delegate(tx, principal, &bo).await?;
+        let caller = caller(principal);
+        let delegation = delegate(tx, &caller, &bo).await?;
+        acting.push((open(tx, &bo).await?, locum::id::encode(NodeType::Delegation, delegation.row.id)));
+        open_cases(tx, &caller).await?;
     }
     let mut of_delegate = Vec::new();
     for _ in 0..SESSIONS {
         of_delegate.push(open(tx, &bo).await?);
     }
-    Ok(Firm { delegate: of_delegate, advisers: sessions })
+    Ok(Firm { delegate: of_delegate, advisers: sessions, acting })
 }
 
 async fn person(tx: &mut Tx, firm: Uuid, handle: &str, name: &str, kind: Kind, hash: &str) -> Result<User> {
@@ -155,19 +167,26 @@ async fn open(tx: &mut Tx, user: &User) -> Result<Session> {
     Ok(Session { user: user.key(), handle: user.handle.clone(), id: session.id, token })
 }
 
-async fn delegate(tx: &mut Tx, principal: &Session, to: &User) -> Result<()> {
-    let caller = Caller {
-        actor: principal.user,
-        kind: Kind::Adviser,
-        capabilities: Vec::new(),
-        session: principal.id,
-        stand: Stand::Own,
-    };
+fn caller(adviser: &Session) -> Caller {
+    let (actor, session) = (adviser.user, adviser.id);
+    Caller { actor, kind: Kind::Adviser, capabilities: Vec::new(), session, stand: Stand::Own }
+}
+
+async fn delegate(tx: &mut Tx, principal: &Caller, to: &User) -> Result<Delegation> {
     let scope = vec![Action::View, Action::Edit, Action::Print];
     let terms = Terms { scope, ..Terms::default() };
-    delegation::add(tx, &caller, NewDelegation { email: to.email.clone(), handle: None, terms })
-        .await
-        .map(drop)
+    delegation::add(tx, principal, NewDelegation { email: to.email.clone(), handle: None, terms }).await
+}
+
+async fn open_cases(tx: &mut Tx, adviser: &Caller) -> Result<()> {
+    let page = Page::new(i32::try_from(CASES).ok(), None, None, None)?;
+    for client in client::page(tx.sql(), adviser, &page).await?.rows {
+        let fact =
+            |nth| Fact { name: format!("Fact {nth}"), value: format!("What there is to say of it, {nth}") };
+        let (title, facts) = (format!("Review of {}", client.row.name), (0..5).map(fact).collect());
+        case::create(tx, adviser, NewCase { client: client.row.id, title, facts }).await?;
+    }
+    Ok(())
 }
 
 fn failed(error: Error) -> anyhow::Error {

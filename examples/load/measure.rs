@@ -39,6 +39,15 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Both, as one: of two spans that were equally long.
+    pub fn and(mut self, other: Self) -> Self {
+        self.per_second = (self.per_second + other.per_second) / 2.0;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+        self.wrong.extend(other.wrong);
+        self
+    }
+
     /// The latency, in milliseconds, that this share of all stayed below.
     pub fn quantile(&self, share: f64) -> f64 {
         let index = (self.latencies.len() as f64 * share) as usize;

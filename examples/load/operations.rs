@@ -11,6 +11,12 @@ pub const PRINCIPALS: &str = "{ viewer { principals { principal { name } scope }
 /// A page of an adviser's clients.
 pub const CLIENTS: &str =
     "{ clients(first: 50) { edges { node { name primaryAdviser { name } secondaryAdviser { name } } } } }";
+/// A page of an adviser's cases with what they say.
+const CASES: &str =
+    "{ cases(first: 20) { edges { node { title state facts { name value } client { name } } } } }";
+const START: &str = "mutation ($id: ID!) { startImpersonation(input: { delegationId: $id }) {
+    impersonation { id } userErrors { code } } }";
+const STOP: &str = "mutation { stopImpersonation { impersonation { endReason } userErrors { code } } }";
 const ADD: &str = "mutation ($email: String!) { addBackOfficeUser(input: { email: $email }) {
     delegation { id } userErrors { code } } }";
 const REVOKE: &str = "mutation ($id: ID!) { revokeDelegation(input: { delegationId: $id }) {
@@ -38,6 +44,12 @@ impl Asking {
         Self { requests, next: 0, expected: "\"secondaryAdviser\":{\"name\":" }
     }
 
+    /// For an adviser's cases.
+    pub fn cases(token: &str) -> Self {
+        let requests = vec![graphql(Some(token), CASES, &json!({}))];
+        Self { requests, next: 0, expected: "\"facts\":[{\"name\":" }
+    }
+
     /// For new sessions of these people in turn.
     pub fn sign_ins<'h>(handles: impl Iterator<Item = &'h str>) -> Self {
         let variables = |handle| json!({ "firm": SLUG, "username": handle, "password": PASSPHRASE });
@@ -58,6 +70,36 @@ impl Asking {
 impl Work for Asking {
     async fn once(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
         self.ask(connection).await.map(drop)
+    }
+}
+
+/// A delegate who begins to act for a principal, reads their clients, and stops.
+pub struct Acting {
+    start: Vec<u8>,
+    read: Vec<u8>,
+    stop: Vec<u8>,
+}
+
+impl Acting {
+    /// In the session with this token, by a delegation.
+    pub fn by(token: &str, delegation: &str) -> Self {
+        let start = graphql(Some(token), START, &json!({ "id": delegation }));
+        let (read, stop) =
+            (graphql(Some(token), CLIENTS, &json!({})), graphql(Some(token), STOP, &json!({})));
+        Self { start, read, stop }
+    }
+
+    /// Begins, and does not stop.
+    pub async fn begin(&self, connection: &mut Connection) -> anyhow::Result<()> {
+        connection.ask(&self.start).await?.check("\"userErrors\":[]")
+    }
+}
+
+impl Work for Acting {
+    async fn once(&mut self, connection: &mut Connection) -> anyhow::Result<()> {
+        self.begin(connection).await?;
+        connection.ask(&self.read).await?.check("\"secondaryAdviser\":{\"name\":")?;
+        connection.ask(&self.stop).await?.check("\"endReason\":\"STOPPED\"")
     }
 }
 

@@ -4,11 +4,11 @@ use crate::client::Connection;
 use crate::firm::{self, ADVISERS, Firm, PRINCIPALS, Session, connect};
 use crate::house::House;
 use crate::measure::{Span, Work, at_a_pace, without_pause};
-use crate::operations::{Asking, Delegating};
+use crate::operations::{Acting, Asking, Delegating};
 use crate::pgbench::{self, CONNECTIONS};
 use crate::recordings::{Recording, record, traits};
 use crate::sink::Sink;
-use crate::table::{Report, Row, SignIns, Start};
+use crate::table::{Acted, Report, Row, SignIns, Start};
 use crate::{Settings, say};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -42,11 +42,13 @@ pub async fn run(settings: &Settings, server: &str) -> anyhow::Result<Report> {
         ground.reading(&house, "principals of a back-office user", delegate, recorded.principals).await?,
         ground.reading(&house, "50 clients with their advisers", advisers, recorded.clients).await?,
     ];
+    let acting = ground.acting(&house).await?;
     let sign_ins = ground.signing_in(&house).await?;
     let memory = [idle, house.resident_memory()];
     rows.push(ground.delegating(house, &sink, recorded.delegating).await?);
     let version = connect(server).await?.query_one("show server_version", &[]).await?.get(0);
-    Ok(Report { rows, sign_ins, start, memory, version, seconds: settings.measured.as_secs() })
+    let seconds = settings.measured.as_secs();
+    Ok(Report { rows, acting, sign_ins, start, memory, version, seconds })
 }
 
 /// How long the first start on an empty folder takes, and the second.
@@ -72,6 +74,34 @@ impl Ground<'_> {
         let locum = without_pause(workers, Span::of(self.settings.measured)).await;
         let pgbench = pgbench::run(self.settings, &self.session, &scripts).await?;
         Ok(Row { what, statements, locum, pgbench, target: 0.8 })
+    }
+
+    /// Advisers read a page of their cases, and their delegate reads the same as them, in turns; then the delegate begins to
+    /// act, reads a page of clients, and stops.
+    async fn acting(&self, house: &House) -> anyhow::Result<Acted> {
+        say("measuring: cases, by the adviser herself and as her delegate");
+        let half = self.settings.measured / 2;
+        let by_herself = async || {
+            let advisers = self.firm.advisers.iter().take(PRINCIPALS);
+            let asking = advisers.map(|session| Asking::cases(session.token.reveal()));
+            anyhow::Ok(without_pause(workers(house, asking).await?, Span::of(half)).await)
+        };
+        let as_delegate = async || {
+            let mut ready = Vec::new();
+            for (session, delegation) in &self.firm.acting {
+                let mut connection = Connection::open(house.address).await?;
+                Acting::by(session.token.reveal(), delegation).begin(&mut connection).await?;
+                ready.push((connection, Asking::cases(session.token.reveal())));
+            }
+            anyhow::Ok(without_pause(ready, Span::of(half)).await)
+        };
+        let (own, delegated) = (by_herself().await?, as_delegate().await?);
+        let (own, delegated) = (own.and(by_herself().await?), delegated.and(as_delegate().await?));
+        say("measuring: startImpersonation, a page of clients, stopImpersonation");
+        let turns = self.firm.acting.iter();
+        let turns = turns.map(|(session, delegation)| Acting::by(session.token.reveal(), delegation));
+        let turns = without_pause(workers(house, turns).await?, Span::of(self.settings.measured)).await;
+        Ok(Acted { own, delegated, turns })
     }
 
     /// People sign in, each connection from an address of its own and with accounts of its own, while others go on

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 /// Sign-ins a second that each core shall give.
 const SIGN_INS: f64 = 35.0;
+/// What a delegate's reading may cost, where the adviser's own costs 1.
+const DELEGATED: f64 = 1.15;
 /// Milliseconds that others may wait meanwhile, in 99 of 100 cases.
 const OTHERS: f64 = 50.0;
 
 /// All figures of a run.
 pub struct Report {
     pub rows: Vec<Row>,
+    pub acting: Acted,
     pub sign_ins: SignIns,
     pub start: Start,
     /// The service's memory in MiB, before it is asked anything and after.
@@ -29,6 +32,15 @@ pub struct Row {
     pub pgbench: f64,
     /// Least ratio of the two.
     pub target: f64,
+}
+
+/// What acting for somebody costs.
+pub struct Acted {
+    /// A page of cases, read by an adviser herself, and by her delegate as her.
+    pub own: Measured,
+    pub delegated: Measured,
+    /// Beginning to act, reading a page of clients, stopping.
+    pub turns: Measured,
 }
 
 /// Signing in, and what others feel of it.
@@ -51,7 +63,8 @@ impl Report {
 
     fn all(&self) -> impl Iterator<Item = &Measured> {
         let SignIns { sign_ins, others } = &self.sign_ins;
-        self.rows.iter().map(|row| &row.locum).chain([sign_ins, others])
+        let Acted { own, delegated, turns } = &self.acting;
+        self.rows.iter().map(|row| &row.locum).chain([own, delegated, turns, sign_ins, others])
     }
 }
 
@@ -64,6 +77,7 @@ pub fn render(report: &Report) -> String {
     for row in &report.rows {
         text.push_str(&line(row));
     }
+    text.push_str(&acting(&report.acting));
     let SignIns { sign_ins, others } = &report.sign_ins;
     let per_core = sign_ins.per_second / cores() as f64;
     let (p50, p99) = (sign_ins.quantile(0.5), sign_ins.quantile(0.99));
@@ -91,6 +105,18 @@ fn line(row: &Row) -> String {
     format!(
         "| {what} | {statements} | {rate:.0} | {p50:.2} | {p99:.2} | {pgbench:.0} | {ratio:.2} | {target} | {verdict} |\n"
     )
+}
+
+fn acting(Acted { own, delegated, turns }: &Acted) -> String {
+    let plain = |what: &str, measured: &Measured, verdict: &str| {
+        let (rate, p50, p99) = (measured.per_second, measured.quantile(0.5), measured.quantile(0.99));
+        format!("| {what} | | {rate:.0} | {p50:.2} | {p99:.2} | | {verdict} |\n")
+    };
+    let cost = own.per_second / delegated.per_second;
+    let verdict = format!("{cost:.2} × her cost | ≤ {DELEGATED} | {}", verdict(cost <= DELEGATED));
+    plain("20 cases, by the adviser herself", own, " | |")
+        + &plain("20 cases, as her delegate", delegated, &verdict)
+        + &plain("startImpersonation, 50 clients, stopImpersonation", turns, " | |")
 }
 
 fn beside(others: &Measured) -> String {
