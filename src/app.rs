@@ -81,6 +81,7 @@ impl App {
             seen: Arc::default(),
             limits,
             open_registration: config.open_registration,
+            public_url: config.public_url.clone(),
             running: TaskTracker::new(),
         };
         Ok(Self { log, services, follows })

@@ -227,7 +227,8 @@ crate::payload! {
     PrintCasePayload {
         /// The case.
         case: Case,
-        /// Where the case is laid out for paper: relative to the service's address; opened once.
+        /// Where the case is laid out for paper, to be opened once: at the service's own address or, where that is not
+        /// configured, relative to it.
         url: String,
         /// Until when the link can be opened.
         expires_at: DateTime<Utc>,
@@ -292,8 +293,9 @@ impl Mutations {
             })
             .await
         };
+        let base = ctx.services().public_url.as_ref().map_or("", |url| url.as_str().trim_end_matches('/'));
         PrintCasePayload::of(printed.await, |print| PrintCasePayload {
-            url: Some(format!("/print/{}", print.token.reveal())),
+            url: Some(format!("{base}/print/{}", print.token.reveal())),
             expires_at: Some(print.expires_at),
             case: Some(print.case.into()),
             ..Default::default()

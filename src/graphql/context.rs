@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+use url::Url;
 use uuid::Uuid;
 
 /// The services that resolvers call; one for each process.
@@ -29,6 +30,8 @@ pub struct Services {
     pub limits: Arc<Limits>,
     /// Whether anybody may register a firm.
     pub open_registration: bool,
+    /// The service's own address, as people reach it, if it is known.
+    pub public_url: Option<Url>,
     /// Changes that are under way; shutting down waits for them.
     pub running: TaskTracker,
 }
