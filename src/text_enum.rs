@@ -42,8 +42,7 @@ macro_rules! text_enum {
 
         impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg> for $name {
             fn from_sql(value: diesel::pg::PgValue<'_>) -> diesel::deserialize::Result<Self> {
-                let text = <String as diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg>>::from_sql(value)?;
-                text.parse().map_err(Into::into)
+                std::str::from_utf8(value.as_bytes())?.parse().map_err(Into::into)
             }
         }
     };
