@@ -57,3 +57,11 @@ pub struct Slice<T> {
     pub has_previous: bool,
     pub has_next: bool,
 }
+
+impl<T> Slice<T> {
+    /// The same page, each row made into something else.
+    pub fn map<U>(self, into: impl FnMut(T) -> U) -> Slice<U> {
+        let Self { rows, has_previous, has_next } = self;
+        Slice { rows: rows.into_iter().map(into).collect(), has_previous, has_next }
+    }
+}

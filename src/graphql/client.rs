@@ -20,11 +20,19 @@ use futures_util::FutureExt;
 
 /// A client of the firm.
 #[derive(Description)]
-pub struct Client(client::Client);
+pub struct Client {
+    row: client::ClientRow,
+    primary_adviser: Option<User>,
+    secondary_adviser: Option<User>,
+}
 
 impl From<client::Client> for Client {
     fn from(client: client::Client) -> Self {
-        Self(client)
+        Self {
+            row: client.row,
+            primary_adviser: client.primary_adviser.map(User::from),
+            secondary_adviser: client.secondary_adviser.map(User::from),
+        }
     }
 }
 
@@ -37,50 +45,50 @@ struct Detail {
     value: String,
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl Client {
     /// The global id.
     pub async fn id(&self) -> ID {
-        global(NodeType::Client, self.0.row.id)
+        global(NodeType::Client, self.row.id)
     }
 
     /// The name.
     async fn name(&self) -> &str {
-        &self.0.row.name
+        &self.row.name
     }
 
     /// The addresses; the first one is preferred.
     async fn emails(&self) -> &[String] {
-        &self.0.row.emails
+        &self.row.emails
     }
 
     /// What the client is to the firm.
     #[graphql(name = "type")]
     async fn client_type(&self) -> ClientType {
-        self.0.row.type_
+        self.row.type_
     }
 
     /// The client's number in the books it came from.
     async fn reference(&self) -> Option<&str> {
-        self.0.row.reference.as_deref()
+        self.row.reference.as_deref()
     }
 
     /// What else is known of the client.
     async fn details(&self) -> Vec<Detail> {
         let text =
             |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let pairs = self.0.row.details.as_object().into_iter().flatten();
+        let pairs = self.row.details.as_object().into_iter().flatten();
         pairs.map(|(name, value)| Detail { name: name.clone(), value: text(value) }).collect()
     }
 
     /// Who looks after the client; null if unassigned.
-    async fn primary_adviser(&self) -> Option<User> {
-        self.0.primary_adviser.clone().map(User::from)
+    async fn primary_adviser(&self) -> Option<&User> {
+        self.primary_adviser.as_ref()
     }
 
     /// Who stands in; null if nobody.
-    async fn secondary_adviser(&self) -> Option<User> {
-        self.0.secondary_adviser.clone().map(User::from)
+    async fn secondary_adviser(&self) -> Option<&User> {
+        self.secondary_adviser.as_ref()
     }
 
     /// The newest open cases, at most 20; `Query.cases` has them all.
@@ -94,41 +102,45 @@ impl Client {
 
     /// When the client was added.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.row.created_at
+        self.row.created_at
     }
 
     /// Goes up by one with each change.
     async fn version(&self) -> i32 {
-        self.0.row.version
+        self.row.version
     }
 }
 
 /// A page of clients.
 #[derive(Description)]
-pub struct ClientConnection(Slice<client::Client>);
+pub struct ClientConnection(Slice<Client>);
 
 /// A client in a page.
-#[derive(SimpleObject)]
-struct ClientEdge {
+#[derive(Description)]
+struct ClientEdge<'c>(&'c Client);
+
+#[Object(use_type_description, serial)]
+impl ClientEdge<'_> {
     /// Its place in the list.
-    cursor: String,
+    async fn cursor(&self) -> String {
+        cursor(self.0)
+    }
+
     /// The client.
-    node: Client,
+    async fn node(&self) -> &Client {
+        self.0
+    }
 }
 
-fn cursor(client: &client::Client) -> String {
+fn cursor(client: &Client) -> String {
     connection::by_name(&client.row.name, client.row.id)
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl ClientConnection {
     /// The clients of this page, each with its place.
-    async fn edges(&self) -> Vec<ClientEdge> {
-        self.0
-            .rows
-            .iter()
-            .map(|client| ClientEdge { cursor: cursor(client), node: client.clone().into() })
-            .collect()
+    async fn edges(&self) -> Vec<ClientEdge<'_>> {
+        self.0.rows.iter().map(ClientEdge).collect()
     }
 
     /// Which part of the list this is.
@@ -164,7 +176,7 @@ impl Queries {
                 Box::pin(async move { client::page(connection, caller, &page).await })
             })
             .await?;
-        Ok(ClientConnection(slice))
+        Ok(ClientConnection(slice.map(Client::from)))
     }
 }
 

@@ -23,39 +23,47 @@ use futures_util::FutureExt;
 
 /// A principal lets someone act for them.
 #[derive(Description)]
-pub struct Delegation(delegation::Delegation);
+pub struct Delegation {
+    row: delegation::DelegationRow,
+    principal: User,
+    delegate: Option<User>,
+}
 
 impl From<delegation::Delegation> for Delegation {
     fn from(delegation: delegation::Delegation) -> Self {
-        Self(delegation)
+        Self {
+            row: delegation.row,
+            principal: delegation.principal.into(),
+            delegate: delegation.delegate.map(User::from),
+        }
     }
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl Delegation {
     /// The global id.
     pub async fn id(&self) -> ID {
-        global(NodeType::Delegation, self.0.row.id)
+        global(NodeType::Delegation, self.row.id)
     }
 
     /// Who lets someone act for them.
-    async fn principal(&self) -> User {
-        self.0.principal.clone().into()
+    async fn principal(&self) -> &User {
+        &self.principal
     }
 
     /// The address that it was given to.
     async fn email(&self) -> &str {
-        &self.0.row.email
+        &self.row.email
     }
 
     /// Who may act; null until the address's owner has registered or signed in.
-    async fn delegate(&self) -> Option<User> {
-        self.0.delegate.clone().map(User::from)
+    async fn delegate(&self) -> Option<&User> {
+        self.delegate.as_ref()
     }
 
     /// What the delegate may do.
     async fn scope(&self) -> &[Action] {
-        &self.0.row.actions
+        &self.row.actions
     }
 
     /// Whether the delegate can see all the clients that the principal can see.
@@ -100,37 +108,37 @@ impl Delegation {
 
     /// Where it stands.
     async fn state(&self) -> State {
-        self.0.row.state
+        self.row.state
     }
 
     /// From when on it holds.
     async fn valid_from(&self) -> DateTime<Utc> {
-        self.0.row.valid_from
+        self.row.valid_from
     }
 
     /// Until when it holds; null without an end.
     async fn valid_until(&self) -> Option<DateTime<Utc>> {
-        self.0.row.valid_until
+        self.row.valid_until
     }
 
     /// When it was given.
     async fn created_at(&self) -> DateTime<Utc> {
-        self.0.row.created_at
+        self.row.created_at
     }
 
     /// Since when the delegate can act.
     async fn activated_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.activated_at
+        self.row.activated_at
     }
 
     /// When it ended; null while it is live.
     async fn ended_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.ended_at
+        self.row.ended_at
     }
 
     /// Goes up by one with each change.
     async fn version(&self) -> i32 {
-        self.0.row.version
+        self.row.version
     }
 }
 

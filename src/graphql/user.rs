@@ -30,7 +30,7 @@ impl User {
     }
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl User {
     /// The global id.
     pub async fn id(&self) -> ID {

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 #[derive(Description)]
 pub struct Viewer(pub Authenticated);
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl Viewer {
     /// Whose data is shown: the principal while impersonating.
     async fn user(&self) -> User {
