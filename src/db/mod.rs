@@ -13,7 +13,7 @@ pub mod schema;
 pub mod statement;
 mod tls;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use diesel::connection::InstrumentationEvent;
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
@@ -62,9 +62,11 @@ impl Database {
         Ok(Self { pool })
     }
 
-    /// A connection; `UNAVAILABLE` if none is free in time.
+    /// A connection; `UNAVAILABLE` if none is free in time, or if by then nobody waits for the answer any more: so the
+    /// queue for connections is no longer than those who wait.
     pub async fn connection(&self) -> Result<Connection> {
-        Ok(self.pool.get().await?)
+        let connection = self.pool.get().await?;
+        if awaited::is() { Ok(connection) } else { Err(Error::stop(ErrorCode::Unavailable)) }
     }
 
     /// The database's own clock.
@@ -127,6 +129,24 @@ pub mod counting {
         let mut text = query.to_string();
         text.truncate(text.find(" -- binds: ").unwrap_or(text.len()));
         text
+    }
+}
+
+/// Whether anybody still waits for what a piece of work is to find out.
+pub mod awaited {
+    use std::sync::Weak;
+
+    tokio::task_local! {
+        static BY: Weak<()>;
+    }
+
+    /// Runs `work`, which nobody waits for any more as soon as what `by` points to is dropped.
+    pub async fn by<T>(by: Weak<()>, work: impl Future<Output = T>) -> T {
+        BY.scope(by, work).await
+    }
+
+    pub(super) fn is() -> bool {
+        BY.try_with(|by| by.strong_count() > 0).unwrap_or(true)
     }
 }
 

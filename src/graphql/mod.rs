@@ -16,6 +16,7 @@ mod case;
 mod client;
 mod connection;
 mod delegation;
+mod documents;
 mod event;
 mod firm;
 mod impersonation;

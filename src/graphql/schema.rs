@@ -2,6 +2,7 @@
 
 use super::context::Services;
 use super::cost::Buckets;
+use super::documents::Documents;
 use super::guard::Guard;
 use super::limits::Sizes;
 use super::loaders::{ActionLoader, CaseLoader, ClientLoader, FirmLoader, ListedLoader};
@@ -51,6 +52,7 @@ pub fn sdl() -> String {
 /// The schema with its services, and what is read from its text.
 pub struct Face {
     pub schema: Schema,
+    pub documents: Documents,
     pub guard: Guard,
     pub sizes: Sizes,
     pub shapes: Shapes,
@@ -81,6 +83,7 @@ pub fn build(services: Services, introspection: bool) -> anyhow::Result<Face> {
     let sdl = sdl();
     Ok(Face {
         schema: builder.finish(),
+        documents: Documents::new(limits),
         guard: Guard::new(&sdl)?,
         sizes: Sizes::new(&sdl)?,
         shapes: Shapes::new(&sdl)?,

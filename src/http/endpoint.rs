@@ -5,13 +5,13 @@ use super::respond::{self, Media};
 use super::trace::RequestId;
 use super::{Door, credentials, explorer};
 use crate::domain::impersonation;
+use crate::db::{awaited, counting};
 use crate::domain::sign_in::{self, Authenticated};
 use crate::domain::throttle::Network;
 use crate::error::{Error, ErrorCode, Result};
 use crate::graphql::error::server_error;
 use crate::graphql::{RequestContext, cost, limits, variables};
 use crate::secret;
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
@@ -21,10 +21,13 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::Instrument;
 
 /// Longest wait for a body to arrive.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -32,11 +35,11 @@ const BODY_WAIT: Duration = Duration::from_secs(10);
 const KEY_LENGTH: usize = 255;
 
 /// What all requests bring along, whatever their method.
-struct Incoming<'r> {
-    door: &'r Arc<Door>,
-    headers: &'r HeaderMap,
+struct Incoming {
+    door: Arc<Door>,
+    headers: HeaderMap,
     peer: SocketAddr,
-    request_id: &'r str,
+    request_id: String,
 }
 
 /// `GET /graphql`: the explorer for people, queries for programs.
@@ -53,7 +56,7 @@ pub async fn get(
         return explorer::page().await;
     }
     let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
-    let incoming = Incoming { door: &door, headers: &headers, peer, request_id: &request_id };
+    let incoming = Incoming { door, headers, peer, request_id };
     let message = match url {
         Ok(Query(url)) => Message::from_url(url),
         Err(_) => {
@@ -65,7 +68,7 @@ pub async fn get(
         }
     };
     match message {
-        Ok(message) => incoming.answer(media, message, &[], true).await,
+        Ok(message) => incoming.to_the_end(media, message, Bytes::new(), true).await,
         Err(error) => not_a_message(media, error),
     }
 }
@@ -100,9 +103,9 @@ pub async fn post(
             return respond::not_a_request(media, StatusCode::BAD_REQUEST, "The body did not arrive whole.");
         }
     };
-    let incoming = Incoming { door: &door, headers: &headers, peer, request_id: &request_id };
+    let incoming = Incoming { door, headers, peer, request_id };
     match Message::from_body(&body) {
-        Ok(message) => incoming.answer(media, message, &body, false).await,
+        Ok(message) => incoming.to_the_end(media, message, body, false).await,
         Err(error) => not_a_message(media, error),
     }
 }
@@ -120,18 +123,34 @@ fn not_a_message(media: Media, error: Error) -> Response {
     respond::not_a_request(media, StatusCode::BAD_REQUEST, message)
 }
 
-impl Incoming<'_> {
+impl Incoming {
+    /// Answers in a task of its own. A client that hangs up would otherwise leave a connection in the middle of a
+    /// statement, and whoever is next to get it out of the pool would wait for that. Such a task gets no further
+    /// connection.
+    async fn to_the_end(self, media: Media, message: Message, body: Bytes, by_get: bool) -> Response {
+        let running = self.door.services.running.clone();
+        let client = Arc::new(());
+        let answer =
+            awaited::by(
+                Arc::downgrade(&client),
+                async move { self.answer(media, message, &body, by_get).await },
+            );
+        let answer = running.spawn(counting::into(counting::current(), answer).in_current_span());
+        // It is never cancelled, so it panicked: that is for whoever runs the request.
+        answer.await.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
+    }
+
     async fn answer(&self, media: Media, message: Message, body: &[u8], by_get: bool) -> Response {
-        let document = match self.parse(&message) {
+        let document = match self.door.face.documents.read(&message.query) {
             Ok(document) => document,
-            Err(error) => return respond::refused(media, error, self.request_id),
+            Err(error) => return respond::refused(media, error, &self.request_id),
         };
         let Some(operation) = operation(&document, message.operation_name.as_deref()) else {
             let error = Error::stop_saying(
                 ErrorCode::GraphqlValidationFailed,
                 "`operationName` must name one of the document's operations.",
             );
-            return respond::refused(media, error, self.request_id);
+            return respond::refused(media, error, &self.request_id);
         };
         let ty = operation.ty;
         if by_get && ty != OperationType::Query {
@@ -143,8 +162,8 @@ impl Incoming<'_> {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return response;
         }
-        let credentials = credentials::read(self.headers);
-        let allowed_origin = credentials::has_allowed_origin(self.door, self.headers);
+        let credentials = credentials::read(&self.headers);
+        let allowed_origin = credentials::has_allowed_origin(&self.door, &self.headers);
         if credentials.in_cookie && ty == OperationType::Mutation && !allowed_origin {
             return respond::not_a_request(
                 media,
@@ -154,21 +173,20 @@ impl Incoming<'_> {
         }
         let context = match self.context(credentials, allowed_origin, &document, operation, body).await {
             Ok(context) => Arc::new(context),
-            Err(error) => return respond::refused(media, error, self.request_id),
+            Err(error) => return respond::refused(media, error, &self.request_id),
         };
         let given = message.variables.unwrap_or_default();
         let variables = match variables::complete(operation, given, self.door.face.guard.inputs()) {
             Ok(variables) => variables,
-            Err(error) => return respond::refused(media, error, self.request_id),
+            Err(error) => return respond::refused(media, error, &self.request_id),
         };
-        let operation = operation.clone();
-        let mut response = match self.pay(&document, &operation, &variables, &context) {
+        let mut response = match self.pay(&document, operation, &variables, &context) {
             Ok(()) => {
                 self.execute(
                     message.query,
                     message.operation_name,
                     variables,
-                    document.clone(),
+                    ExecutableDocument::clone(&document),
                     context.clone(),
                 )
                 .await
@@ -176,27 +194,14 @@ impl Incoming<'_> {
             Err(error) => GraphqlResponse::from_errors(vec![server_error(error)]),
         };
         if let Err(error) = self.note_reads(&context).await {
-            return respond::refused(media, error, self.request_id);
+            return respond::refused(media, error, &self.request_id);
         }
-        self.door.face.shapes.restore(&document, &operation, &mut response);
+        self.door.face.shapes.restore(&document, operation, &mut response);
         let response = self.finish(&context, response);
         let mut answer =
-            respond::executed(media, response, self.request_id, self.door.services.limits.errors);
+            respond::executed(media, response, &self.request_id, self.door.services.limits.errors);
         set_cookies(&context, answer.headers_mut());
         answer
-    }
-
-    fn parse(&self, message: &Message) -> Result<ExecutableDocument> {
-        let limits = &self.door.services.limits;
-        limits::scan(&message.query, limits)?;
-        let document = parse_query(&message.query).map_err(|error| {
-            Error::stop_saying(
-                ErrorCode::GraphqlParseFailed,
-                format!("The document cannot be parsed. {error}"),
-            )
-        })?;
-        limits::expand(&document, limits)?;
-        Ok(document)
     }
 
     /// Who asks, and whether they may ask this at all.
@@ -235,7 +240,7 @@ impl Incoming<'_> {
             ));
         }
         Ok(RequestContext {
-            network: Network::of(credentials::address(self.door, self.headers, self.peer.ip())),
+            network: Network::of(credentials::address(&self.door, &self.headers, self.peer.ip())),
             authenticated,
             device: credentials.device,
             session_in_cookie: credentials.in_cookie,

@@ -6,6 +6,7 @@ mod acting;
 mod delegation;
 mod endpoint;
 mod graph;
+mod hang_up;
 mod house;
 mod idempotency;
 mod impersonation;
