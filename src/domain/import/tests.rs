@@ -25,11 +25,9 @@ fn roster() -> Roster {
             email: format!("{handle}@harbour.example"),
             display_name: handle.to_owned(),
             kind,
-            level: None,
             capabilities: Vec::new(),
             status: Status::Active,
             can_login: true,
-            created_at: DateTime::UNIX_EPOCH,
             version: 1,
         });
     }

@@ -7,7 +7,6 @@ use crate::db::schema::users;
 use crate::db::statement::sql;
 use crate::error::Result;
 use crate::events::Tx;
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -28,7 +27,8 @@ crate::text_enum! {
 }
 
 crate::row! {
-    /// A user, without their secrets.
+    /// A user, without their secrets. It is read for everybody who is shown beside something: what nobody asks for is not
+    /// among it.
     pub struct User from users {
         pub firm_id: Uuid,
         pub id: Uuid,
@@ -36,11 +36,9 @@ crate::row! {
         pub email: String,
         pub display_name: String,
         pub kind: Kind,
-        pub level: Option<String>,
         pub capabilities: Vec<Capability>,
         pub status: Status,
         pub can_login: bool,
-        pub created_at: DateTime<Utc>,
         pub version: i32,
     }
 }
