@@ -5,6 +5,7 @@ use super::connection::{self, PageInfo};
 use super::context::Locum;
 use super::error::OfOne;
 use super::guard::{impersonatable, list_size};
+use super::in_place::InPlace;
 use super::loaders::{CASES, CaseLoader};
 use super::node::{given, global, local};
 use super::user::User;
@@ -82,20 +83,20 @@ impl Client {
     }
 
     /// Who looks after the client; null if unassigned.
-    async fn primary_adviser(&self) -> Option<&User> {
-        self.primary_adviser.as_ref()
+    async fn primary_adviser(&self) -> Option<InPlace<&User>> {
+        self.primary_adviser.as_ref().map(InPlace)
     }
 
     /// Who stands in; null if nobody.
-    async fn secondary_adviser(&self) -> Option<&User> {
-        self.secondary_adviser.as_ref()
+    async fn secondary_adviser(&self) -> Option<InPlace<&User>> {
+        self.secondary_adviser.as_ref().map(InPlace)
     }
 
     /// The newest open cases, at most 20; `Query.cases` has them all.
     #[graphql(directive = list_size::apply(CASES))]
     async fn cases(&self, ctx: &Context<'_>) -> Result<Vec<Case>> {
         let loader = ctx.data_unchecked::<DataLoader<CaseLoader>>();
-        let key = UserKey { firm: self.0.row.firm_id, id: self.0.row.id };
+        let key = UserKey { firm: self.row.firm_id, id: self.row.id };
         let cases = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
         Ok(cases.unwrap_or_default().into_iter().map(Case::from).collect())
     }
@@ -127,8 +128,8 @@ impl ClientEdge<'_> {
     }
 
     /// The client.
-    async fn node(&self) -> &Client {
-        self.0
+    async fn node(&self) -> InPlace<&Client> {
+        InPlace(self.0)
     }
 }
 
@@ -139,8 +140,8 @@ fn cursor(client: &Client) -> String {
 #[Object(use_type_description, serial)]
 impl ClientConnection {
     /// The clients of this page, each with its place.
-    async fn edges(&self) -> Vec<ClientEdge<'_>> {
-        self.0.rows.iter().map(ClientEdge).collect()
+    async fn edges(&self) -> Vec<InPlace<ClientEdge<'_>>> {
+        self.rows.iter().map(|client| InPlace(ClientEdge(client))).collect()
     }
 
     /// Which part of the list this is.

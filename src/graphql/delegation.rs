@@ -4,6 +4,7 @@ use super::client::Client;
 use super::context::Locum;
 use super::error::OfOne;
 use super::guard::{alone, list_size, public};
+use super::in_place::InPlace;
 use super::loaders::{FirmLoader, ListedLoader};
 use super::node::{global, local};
 use super::terms::{AddBackOfficeUserInput, UpdateDelegationInput, WeeklyHours};
@@ -47,8 +48,8 @@ impl Delegation {
     }
 
     /// Who lets someone act for them.
-    async fn principal(&self) -> &User {
-        &self.principal
+    async fn principal(&self) -> InPlace<&User> {
+        InPlace(&self.principal)
     }
 
     /// The address that it was given to.
@@ -57,8 +58,8 @@ impl Delegation {
     }
 
     /// Who may act; null until the address's owner has registered or signed in.
-    async fn delegate(&self) -> Option<&User> {
-        self.delegate.as_ref()
+    async fn delegate(&self) -> Option<InPlace<&User>> {
+        self.delegate.as_ref().map(InPlace)
     }
 
     /// What the delegate may do.
@@ -68,18 +69,18 @@ impl Delegation {
 
     /// Whether the delegate can see all the clients that the principal can see.
     async fn all_clients(&self) -> bool {
-        !self.0.row.only_listed_clients
+        !self.row.only_listed_clients
     }
 
     /// The clients that it is limited to, by name; null if it is not, and for everybody but the principal.
     #[graphql(directive = list_size::apply(20))]
     async fn only_clients(&self, ctx: &Context<'_>) -> Result<Option<Vec<Client>>> {
         let caller = ctx.caller()?;
-        let principal = caller.acting().is_none() && caller.actor == self.0.principal.key();
-        if !principal || !self.0.row.only_listed_clients {
+        let principal = caller.acting().is_none() && caller.actor == self.principal.key();
+        if !principal || !self.row.only_listed_clients {
             return Ok(None);
         }
-        let key = UserKey { firm: self.0.row.firm_id, id: self.0.row.id };
+        let key = UserKey { firm: self.row.firm_id, id: self.row.id };
         let loader = ctx.data_unchecked::<DataLoader<ListedLoader>>();
         let listed = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
         Ok(Some(listed.unwrap_or_default().into_iter().map(Client::from).collect()))
@@ -87,18 +88,18 @@ impl Delegation {
 
     /// The hours of the week at which it holds, in the time zone of the principal's firm; null if at all hours.
     async fn schedule(&self) -> Option<Vec<WeeklyHours>> {
-        let schedule = self.0.row.schedule.as_ref()?;
+        let schedule = self.row.schedule.as_ref()?;
         Some(schedule.pieces().iter().map(WeeklyHours::of).collect())
     }
 
     /// Whether whoever acts has to give a reason.
     async fn reason_required(&self) -> bool {
-        self.0.row.reason_required
+        self.row.reason_required
     }
 
     /// Whether the delegate can act by it at this moment: it is active, between its dates and within its hours.
     async fn holds_now(&self, ctx: &Context<'_>) -> Result<bool> {
-        let (row, now) = (&self.0.row, ctx.services().log.clock.now());
+        let (row, now) = (&self.row, ctx.services().log.clock.now());
         let Some(schedule) = &row.schedule else { return Ok(row.holds_at(now)) };
         let loader = ctx.data_unchecked::<DataLoader<FirmLoader>>();
         let firm = loader.load_one(row.firm_id).await.map_err(|error| Error::stop(error.code()))?;

@@ -2,7 +2,7 @@
 //!
 //! A request is *admitted* first ([`guard`]): signed in, and while impersonating only what is marked for it. Queries
 //! take a connection for each statement; a mutation runs in a task and a transaction of its own ([`context`]), so that
-//! a client that hangs up cannot cut it in half. A refusal becomes a `UserError` of the payload, everything else an
+//! neither a client that hangs up nor the time limit can cut it in half. A refusal becomes a `UserError` of the payload, everything else an
 //! error of the answer ([`error`]). What an operation costs is known before it runs ([`cost`]).
 
 pub mod context;
@@ -20,6 +20,7 @@ mod documents;
 mod event;
 mod firm;
 mod impersonation;
+mod in_place;
 mod loaders;
 mod node;
 mod scalar;

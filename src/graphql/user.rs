@@ -70,7 +70,9 @@ impl User {
     /// The firm that this user belongs to.
     async fn firm(&self, ctx: &Context<'_>) -> Result<Firm> {
         let loader = ctx.data_unchecked::<DataLoader<FirmLoader>>();
-        let firm = loader.load_one(self.0.firm_id).await.map_err(|error| Error::stop(error.code()))?;
+        // In a box: the field is large and seldom asked for, and the others would be as large.
+        let firm =
+            Box::pin(loader.load_one(self.0.firm_id)).await.map_err(|error| Error::stop(error.code()))?;
         firm.map(Firm::from).ok_or_else(|| Error::internal("a user without a firm"))
     }
 }

@@ -6,6 +6,7 @@ use super::delegation::Delegation;
 use super::firm::Firm;
 use super::guard::list_size;
 use super::impersonation::{Impersonation, ImpersonationConnection};
+use super::in_place::InPlace;
 use super::user::User;
 use crate::caller::Stand;
 use crate::domain::page::Page;
@@ -81,12 +82,12 @@ impl Viewer {
 
     /// Those for whom the person at the keyboard may act, now or at another time, also while they act for one of them.
     #[graphql(directive = list_size::apply(10))]
-    async fn principals(&self, ctx: &Context<'_>) -> Result<Vec<Delegation>> {
+    async fn principals(&self, ctx: &Context<'_>) -> Result<Vec<InPlace<Delegation>>> {
         let now = ctx.services().log.clock.now();
         let theirs = ctx
             .read(move |connection, caller| Box::pin(delegation::of_delegate(connection, caller.actor, now)))
             .await?;
-        Ok(theirs.into_iter().map(Delegation::from).collect())
+        Ok(theirs.into_iter().map(|delegation| InPlace(delegation.into())).collect())
     }
 }
 
