@@ -12,7 +12,8 @@ use std::borrow::Cow;
 /// More fields than this are left to async-graphql.
 const FEW: usize = 16;
 
-/// An object whose fields are resolved one after the other, where they stand. It answers what the object would.
+/// An object whose fields are resolved one after the other, where they stand. It answers what the object would. None can
+/// be inside itself: the compiler refuses that.
 pub struct InPlace<T>(pub T);
 
 impl<T: ObjectType> OutputType for InPlace<T> {
@@ -61,4 +62,62 @@ fn as_field(selection: &Selection) -> Option<&Positioned<Field>> {
 
 fn key(field: &Positioned<Field>) -> &Name {
     &field.node.response_key().node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Schema};
+
+    struct Person;
+
+    #[Object]
+    impl Person {
+        async fn name(&self) -> &str {
+            "Ana"
+        }
+
+        async fn friend(&self) -> Option<Self> {
+            Some(Self)
+        }
+
+        async fn address(&self) -> async_graphql::Result<String> {
+            Err("it is lost".into())
+        }
+    }
+
+    struct Query;
+
+    #[Object]
+    impl Query {
+        async fn usual(&self) -> Person {
+            Person
+        }
+
+        async fn in_place(&self) -> InPlace<Person> {
+            InPlace(Person)
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_in_place_answers_what_it_would_answer_otherwise() {
+        let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
+        for selection in [
+            "{ name }",
+            "{ called: name friend { friend { name } name } }",
+            "{ friend { name } friend { called: name } }",
+            "{ __typename ...F }",
+            "{ name @skip(if: true) }",
+            "{ ... on Person { name } address }",
+            "{ friend { address } name }",
+        ] {
+            let ask = async |root: &str| {
+                let fragment = if selection.contains("...F") { "fragment F on Person { name }" } else { "" };
+                let answer = schema.execute(format!("{{ person: {root} {selection} }} {fragment}")).await;
+                let paths: Vec<_> = answer.errors.into_iter().map(|error| error.path).collect();
+                (answer.data, paths)
+            };
+            assert_eq!(ask("inPlace").await, ask("usual").await, "{selection}");
+        }
+    }
 }

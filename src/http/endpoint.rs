@@ -68,7 +68,7 @@ pub async fn get(
         }
     };
     match message {
-        Ok(message) => incoming.to_the_end(media, message, Bytes::new(), true).await,
+        Ok(message) => incoming.answer_whole(media, message, Bytes::new(), true).await,
         Err(error) => not_a_message(media, error),
     }
 }
@@ -105,7 +105,7 @@ pub async fn post(
     };
     let incoming = Incoming { door, headers, peer, request_id };
     match Message::from_body(&body) {
-        Ok(message) => incoming.to_the_end(media, message, body, false).await,
+        Ok(message) => incoming.answer_whole(media, message, body, false).await,
         Err(error) => not_a_message(media, error),
     }
 }
@@ -127,7 +127,7 @@ impl Incoming {
     /// Answers in a task of its own. A client that hangs up would otherwise leave a connection in the middle of a
     /// statement, and whoever is next to get it out of the pool would wait for that. Such a task gets no further
     /// connection.
-    async fn to_the_end(self, media: Media, message: Message, body: Bytes, by_get: bool) -> Response {
+    async fn answer_whole(self, media: Media, message: Message, body: Bytes, by_get: bool) -> Response {
         let running = self.door.services.running.clone();
         let client = Arc::new(());
         let answer =
