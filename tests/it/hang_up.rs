@@ -26,13 +26,13 @@ async fn hang_up(actor: &Actor, millis: u64) {
 async fn those_who_wait_do_not_wait_for_all_who_hung_up() {
     let app = app_with(|config| config.database_pool = 1).await;
     let ana = app.actor("ana").await;
-    slow_down(&app, 0.5).await;
+    slow_down(&app, 0.1).await;
     for _ in 0..20 {
         hang_up(&ana, 50).await;
     }
     let asked = Instant::now();
     assert_eq!(ana.who().await, "ana");
-    assert!(asked.elapsed() < Duration::from_millis(1_500), "one statement is waited for, not twenty");
+    assert!(asked.elapsed() < Duration::from_secs(1), "one statement is waited for, not twenty");
 }
 
 #[tokio::test]
