@@ -5,6 +5,7 @@ use super::connection::{self, PageInfo};
 use super::context::Locum;
 use super::error::{OfOne, Payload};
 use super::guard::impersonatable;
+use super::in_place::InPlace;
 use super::loaders::ClientLoader;
 use super::node::{global, local};
 use crate::caller::{Action, UserKey};
@@ -38,7 +39,7 @@ pub struct Fact {
     value: String,
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl Case {
     /// The global id.
     pub async fn id(&self) -> ID {
@@ -46,11 +47,11 @@ impl Case {
     }
 
     /// Whom it is about.
-    async fn client(&self, ctx: &Context<'_>) -> Result<Client> {
+    async fn client(&self, ctx: &Context<'_>) -> Result<InPlace<Client>> {
         let key = UserKey { firm: self.0.firm_id, id: self.0.client_id };
         let loader = ctx.data_unchecked::<DataLoader<ClientLoader>>();
         let client = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
-        client.map(Client::from).ok_or_else(|| Error::internal("a case without a client"))
+        client.map(|client| InPlace(client.into())).ok_or_else(|| Error::internal("a case without a client"))
     }
 
     /// The title.
@@ -59,9 +60,9 @@ impl Case {
     }
 
     /// What it says, in its order. While impersonating, the principal sees which cases were read.
-    async fn facts(&self, ctx: &Context<'_>) -> Vec<Fact> {
+    async fn facts(&self, ctx: &Context<'_>) -> Vec<InPlace<Fact>> {
         ctx.note_read("case", Some(self.0.subject()));
-        let fact = |fact: &case::Fact| Fact { name: fact.name.clone(), value: fact.value.clone() };
+        let fact = |fact: &case::Fact| InPlace(Fact { name: fact.name.clone(), value: fact.value.clone() });
         self.0.facts.0.iter().map(fact).collect()
     }
 
@@ -89,29 +90,36 @@ impl Case {
 /// A page of cases.
 #[derive(Description)]
 pub struct CaseConnection {
-    slice: Slice<case::Case>,
+    slice: Slice<Case>,
     of: Selection,
 }
 
 /// A case in a page.
-#[derive(SimpleObject)]
-struct CaseEdge {
+#[derive(Description)]
+struct CaseEdge<'c>(&'c Case);
+
+#[Object(use_type_description, serial)]
+impl CaseEdge<'_> {
     /// Its place in the list.
-    cursor: String,
+    async fn cursor(&self) -> String {
+        cursor(self.0)
+    }
+
     /// The case.
-    node: Case,
+    async fn node(&self) -> InPlace<&Case> {
+        InPlace(self.0)
+    }
 }
 
-fn cursor(case: &case::Case) -> String {
-    connection::by_id(case.id)
+fn cursor(case: &Case) -> String {
+    connection::by_id(case.0.id)
 }
 
-#[Object(use_type_description)]
+#[Object(use_type_description, serial)]
 impl CaseConnection {
     /// The cases of this page, each with its place.
-    async fn edges(&self) -> Vec<CaseEdge> {
-        let edge = |case: &case::Case| CaseEdge { cursor: cursor(case), node: case.clone().into() };
-        self.slice.rows.iter().map(edge).collect()
+    async fn edges(&self) -> Vec<InPlace<CaseEdge<'_>>> {
+        self.slice.rows.iter().map(|case| InPlace(CaseEdge(case))).collect()
     }
 
     /// Which part of the list this is.
@@ -168,7 +176,7 @@ impl Queries {
             })
             .await?;
         ctx.note_read("cases", None);
-        Ok(CaseConnection { slice, of })
+        Ok(CaseConnection { slice: slice.map(Case::from), of })
     }
 }
 

@@ -141,7 +141,7 @@ fn cursor(client: &Client) -> String {
 impl ClientConnection {
     /// The clients of this page, each with its place.
     async fn edges(&self) -> Vec<InPlace<ClientEdge<'_>>> {
-        self.rows.iter().map(|client| InPlace(ClientEdge(client))).collect()
+        self.0.rows.iter().map(|client| InPlace(ClientEdge(client))).collect()
     }
 
     /// Which part of the list this is.

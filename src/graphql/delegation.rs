@@ -76,7 +76,8 @@ impl Delegation {
     #[graphql(directive = list_size::apply(20))]
     async fn only_clients(&self, ctx: &Context<'_>) -> Result<Option<Vec<Client>>> {
         let caller = ctx.caller()?;
-        let principal = caller.acting().is_none() && caller.actor == self.principal.key();
+        let principal_key = UserKey { firm: self.row.firm_id, id: self.row.principal_id };
+        let principal = caller.acting().is_none() && caller.actor == principal_key;
         if !principal || !self.row.only_listed_clients {
             return Ok(None);
         }

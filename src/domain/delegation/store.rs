@@ -158,7 +158,7 @@ pub(super) async fn due(tx: &mut Tx, principal: Option<UserKey>) -> Result<Vec<D
     let (now, most) = (tx.now, 100_i64);
     let query = match principal {
         Some(principal) => with_sides!(
-            "d.firm_id = ? and d.principal_id = ? and d.ended_at is null and d.valid_until <= ? for no key update of d"
+            "d.firm_id = ? and d.principal_id = ? and d.ended_at is null and d.valid_until <= ? order by d.slot for no key update of d"
         )
         .bind(principal.firm)
         .bind(principal.id)
