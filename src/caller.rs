@@ -120,11 +120,6 @@ impl Caller {
         }
     }
 
-    /// Whether nothing may be changed.
-    pub fn is_read_only(&self) -> bool {
-        self.acting().is_some_and(|acting| acting.mode == Mode::ReadOnly)
-    }
-
     /// What kind of user it is whose data is seen.
     pub fn subject_kind(&self) -> Kind {
         self.acting().map_or(self.kind, |acting| acting.principal_kind)

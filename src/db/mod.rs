@@ -1,7 +1,8 @@
 //! The database: a pool of connections, the embedded default, the migrations, and the schema as diesel sees it.
 //!
-//! A connection works as the role `locum_app`, with a time limit on each statement. Statements are counted for
-//! the request that causes them: see [`counting`].
+//! A connection works as the role `locum_app`, with a time limit on each statement, and changes nothing but in a transaction
+//! that says so ([`begin`]): whatever only reads cannot write, by whatever mistake of ours. Statements are counted for the
+//! request that causes them: see [`counting`].
 
 pub mod embedded;
 pub mod health;
@@ -37,6 +38,7 @@ const SESSION_SETTINGS: &str = "
     set statement_timeout = '5s';
     set lock_timeout = '4s';
     set idle_in_transaction_session_timeout = '15s';
+    set default_transaction_read_only = on;
     set random_page_cost = 1.1;
     set plan_cache_mode = force_generic_plan;";
 
@@ -150,14 +152,8 @@ pub mod awaited {
     }
 }
 
-/// Begins a transaction in which the database refuses every change.
-pub async fn read_only(connection: &mut Connection) -> Result<()> {
-    Ok(diesel_async::AnsiTransactionManager::begin_transaction_sql(&mut **connection, "begin read only")
-        .await?)
-}
-
-/// Ends it.
-pub async fn end_read_only(connection: &mut Connection) -> Result<()> {
-    use diesel_async::TransactionManager;
-    Ok(diesel_async::AnsiTransactionManager::commit_transaction(&mut **connection).await?)
+/// Begins a transaction that may change something.
+pub async fn begin(connection: &mut Connection) -> Result<()> {
+    use diesel_async::AnsiTransactionManager;
+    Ok(AnsiTransactionManager::begin_transaction_sql(&mut **connection, "begin read write").await?)
 }

@@ -98,7 +98,8 @@ impl Relay {
     async fn sweep_unless(&self, stop: &CancellationToken) -> Result<usize> {
         let mut handled = 0;
         while !stop.is_cancelled() {
-            let claims = store::claim(&mut *self.log.reader().await?, self.log.clock.now(), BATCH).await?;
+            let claim = self.log.transact(Author::System, async |tx| store::claim(tx, BATCH).await);
+            let claims = claim.await?;
             if claims.is_empty() {
                 break;
             }
@@ -132,7 +133,7 @@ impl Relay {
     }
 
     async fn give_back(&self, claim: &Claim) -> Result<Outcome> {
-        store::release(&mut *self.log.reader().await?, claim).await?;
+        self.log.transact(Author::System, async |tx| store::release(tx, claim).await).await?;
         Ok(Outcome::Returned)
     }
 
@@ -194,7 +195,7 @@ impl Relay {
 
     async fn postpone(&self, claim: &Claim, pause: TimeDelta, why: String) -> Result<Outcome> {
         let until = self.log.clock.now() + pause;
-        store::postpone(&mut *self.log.reader().await?, claim, until, why).await?;
+        self.log.transact(Author::System, async |tx| store::postpone(tx, claim, until, why).await).await?;
         Ok(Outcome::Postponed)
     }
 }

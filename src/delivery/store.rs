@@ -30,11 +30,8 @@ pub struct Claim {
 }
 
 /// Claims up to `at_most` of the mails that are due, oldest first; others' claims are passed over, not waited for.
-pub async fn claim(
-    connection: &mut AsyncPgConnection,
-    now: DateTime<Utc>,
-    at_most: i64,
-) -> Result<Vec<Claim>> {
+pub async fn claim(tx: &mut Tx, at_most: i64) -> Result<Vec<Claim>> {
+    let now = tx.now;
     let claim = sql::<(SqlUuid, SqlUuid, Text, Integer)>(
         "with due as materialized (
            select firm_id, id from mail_deliveries
@@ -44,7 +41,7 @@ pub async fn claim(
          where m.firm_id = due.firm_id and m.id = due.id
          returning m.firm_id, m.id, m.template, m.attempts",
     );
-    Ok(claim.bind(now).bind(now).bind(at_most).bind(now + CLAIM).load(connection).await?)
+    Ok(claim.bind(now).bind(now).bind(at_most).bind(now + CLAIM).load(tx.sql()).await?)
 }
 
 /// Takes the two minutes anew, and the row's lock; `false` if the claim lapsed and another node has the mail.
@@ -55,12 +52,12 @@ pub async fn renew(tx: &mut Tx, claim: &Claim) -> Result<bool> {
 }
 
 /// Gives a claim back, as if it had not been.
-pub async fn release(connection: &mut AsyncPgConnection, claim: &Claim) -> Result<()> {
+pub async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
     let update = diesel::update(held(claim)).set((
         mail_deliveries::claimed_until.eq(None::<DateTime<Utc>>),
         mail_deliveries::attempts.eq(claim.attempt - 1),
     ));
-    update.execute(connection).await?;
+    update.execute(tx.sql()).await?;
     Ok(())
 }
 
@@ -254,18 +251,13 @@ pub async fn finish(tx: &mut Tx, claim: &Claim, end: End, why: Option<String>) -
 }
 
 /// Lets a mail wait for its next attempt.
-pub async fn postpone(
-    connection: &mut AsyncPgConnection,
-    claim: &Claim,
-    until: DateTime<Utc>,
-    why: String,
-) -> Result<()> {
+pub async fn postpone(tx: &mut Tx, claim: &Claim, until: DateTime<Utc>, why: String) -> Result<()> {
     let update = diesel::update(held(claim)).set((
         mail_deliveries::next_attempt_at.eq(until),
         mail_deliveries::claimed_until.eq(None::<DateTime<Utc>>),
         mail_deliveries::last_error.eq(why),
     ));
-    update.execute(connection).await?;
+    update.execute(tx.sql()).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::caller::UserKey;
 use crate::db::statement::sql;
 use crate::defaults::SWEPT_AT_ONCE;
 use crate::error::{Error, ErrorCode, Result};
-use crate::events::{Log, Tx};
+use crate::events::{Author, Log, Tx};
 use crate::secret;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::OptionalExtension;
@@ -126,9 +126,12 @@ pub async fn forget_account(tx: &mut Tx, firm_slug: &str, logins: [&str; 2]) -> 
 
 /// Counts what people do without a session, by their network; `RATE_LIMITED` past the limit of an hour.
 pub async fn public_action(log: &Log, what: &str, network: Network) -> Result<()> {
-    let (mut connection, key) = (log.reader().await?, key(what, &network.to_string()));
-    count(&mut connection, log.clock.now(), &[key], log.limits.public_actions_per_hour, TimeDelta::hours(1))
-        .await
+    let (key, limit) = (key(what, &network.to_string()), log.limits.public_actions_per_hour);
+    log.transact(Author::System, async |tx| {
+        let now = tx.now;
+        count(tx.sql(), now, &[key], limit, TimeDelta::hours(1)).await
+    })
+    .await
 }
 
 /// Counts a mail that a person causes; `RATE_LIMITED` past the limit of an hour. Undone with the transaction.

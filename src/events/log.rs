@@ -6,7 +6,7 @@ use crate::caller::{Caller, Capability, UserKey};
 use crate::clock::Clock;
 use crate::config::Limits;
 use crate::db::statement::sql;
-use crate::db::{Connection, Database};
+use crate::db::{self, Connection, Database};
 use crate::error::{Error, Result};
 use crate::id;
 use chrono::{DateTime, Utc};
@@ -72,12 +72,12 @@ impl Log {
     /// Begins a transaction in the name of `author`.
     pub async fn begin(&self, author: Author) -> Result<Tx> {
         let mut connection = self.database.connection().await?;
-        AnsiTransactionManager::begin_transaction(&mut *connection).await?;
+        db::begin(&mut connection).await?;
         let (limits, hub) = (self.limits.clone(), self.hub.clone());
         Ok(Tx { connection, now: self.clock.now(), author, limits, hub, recorded: Vec::new() })
     }
 
-    /// A connection for reading; `UNAVAILABLE` if none is free in time.
+    /// A connection for reading, by which nothing can be changed; `UNAVAILABLE` if none is free in time.
     pub async fn reader(&self) -> Result<Connection> {
         self.database.connection().await
     }

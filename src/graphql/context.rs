@@ -168,8 +168,7 @@ pub trait Locum {
         }
     }
 
-    /// Runs a query's statements. In a read-only impersonation they are in a read-only transaction: the database itself
-    /// refuses to change anything.
+    /// Runs a query's statements, on a connection by which nothing can be changed.
     fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send + 'static,
@@ -178,14 +177,7 @@ pub trait Locum {
     {
         async move {
             let caller = self.caller()?;
-            let mut connection = self.services().log.reader().await?;
-            if !caller.is_read_only() {
-                return work(&mut connection, caller).await;
-            }
-            crate::db::read_only(&mut connection).await?;
-            let result = work(&mut connection, caller).await;
-            crate::db::end_read_only(&mut connection).await?;
-            result
+            work(&mut self.services().log.reader().await?, caller).await
         }
     }
 }

@@ -56,7 +56,8 @@ pub async fn insert(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>, lasts: Time
 }
 
 /// Notes that a session, and the impersonation in it, are in use; locks them in this order, as everybody does.
-pub async fn touch(connection: &mut AsyncPgConnection, session: &Session, now: DateTime<Utc>) -> Result<()> {
+pub async fn touch(tx: &mut Tx, session: &Session) -> Result<()> {
+    let now = tx.now;
     let update = sql::<()>(
         "with touched as (
            update sessions set last_seen_at = ? where firm_id = ? and id = ? and last_seen_at < ? and ended_at is null
@@ -65,7 +66,7 @@ pub async fn touch(connection: &mut AsyncPgConnection, session: &Session, now: D
          update impersonations i set last_seen_at = t.last_seen_at from touched t
          where i.actor_firm_id = t.firm_id and i.session_id = t.id and i.left_at is null and i.ended_at is null",
     );
-    update.bind(now).bind(session.firm_id).bind(session.id).bind(now).execute(connection).await?;
+    update.bind(now).bind(session.firm_id).bind(session.id).bind(now).execute(tx.sql()).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use crate::domain::impersonation::{self, Impersonation};
 use crate::domain::session::{self, Session};
 use crate::domain::user::User;
 use crate::error::{Error, ErrorCode, Result};
-use crate::events::{Log, Tx};
+use crate::events::{Author, Log, Tx};
 use crate::secret::Token;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -43,7 +43,8 @@ pub async fn authenticate(log: &Log, token: &Token) -> Result<Authenticated> {
     let used = &authenticated.session;
     let lapsed = matches!(authenticated.caller.stand, Stand::Lapsed { .. });
     if !lapsed && used.last_seen_at + LAST_SEEN_PRECISION <= now {
-        session::touch(&mut connection, used, now).await?;
+        drop(connection);
+        log.transact(Author::System, async |tx| session::touch(tx, used).await).await?;
     }
     Ok(authenticated)
 }

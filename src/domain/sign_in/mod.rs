@@ -62,22 +62,17 @@ pub async fn change_password(
 ) -> Result<Token> {
     caller.permit(AsOneself)?;
     let tries = throttle::key("password", &caller.actor.id.to_string());
-    let mut connection = log.reader().await?;
     let now = log.clock.now();
-    throttle::count(
-        &mut connection,
-        now,
-        std::slice::from_ref(&tries),
-        log.limits.sign_ins_per_minute,
-        chrono::TimeDelta::minutes(1),
-    )
-    .await?;
-    let me =
-        user::find(&mut connection, caller.actor).await?.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
-    let hash = user::password_hash(&mut connection, caller.actor).await?;
-    drop(connection);
+    let looked_up = log.transact(Author::System, async |tx| {
+        let (limit, minute) = (tx.limits.sign_ins_per_minute, chrono::TimeDelta::minutes(1));
+        throttle::count(tx.sql(), now, std::slice::from_ref(&tries), limit, minute).await?;
+        let me = user::find(tx.sql(), caller.actor).await?;
+        let me = me.ok_or_else(|| Refusal::new(ErrorCode::NotFound))?;
+        Ok((me, user::password_hash(tx.sql(), caller.actor).await?))
+    });
+    let (me, hash) = looked_up.await?;
     if !hasher.verify(current, hash).await? {
-        throttle::failed(&mut *log.reader().await?, now, tries).await?;
+        log.transact(Author::System, async |tx| throttle::failed(tx.sql(), now, tries).await).await?;
         return Err(Refusal::new(ErrorCode::WrongPassword).at("currentPassword").into());
     }
     new.check("newPassword", &[&me.email, &me.handle, &me.display_name])?;

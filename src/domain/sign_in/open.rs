@@ -42,22 +42,23 @@ pub struct SignedIn {
 pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<SignedIn> {
     let with = Credentials { username: text::login(&with.username), ..with };
     let now = log.clock.now();
-    let mut connection = log.reader().await?;
-    let known_device = match &with.device {
-        Some(device) => {
-            session::knows_device(&mut connection, &with.firm, &with.username, device.hash()).await?
-        }
-        None => false,
-    };
-    let account = match &with.device {
-        Some(device) if known_device => throttle::key("device", device.reveal()),
-        _ => throttle::account(&with.firm, &with.username),
-    };
-    let tries = [account.clone(), throttle::key("network", &with.network.to_string())];
-    throttle::count(&mut connection, now, &tries, log.limits.sign_ins_per_minute, TimeDelta::minutes(1))
-        .await?;
-    let mut found = user::candidates(&mut connection, &with.firm, &with.username).await?;
-    drop(connection);
+    let looked_up = log.transact(Author::System, async |tx| {
+        let known_device = match &with.device {
+            Some(device) => {
+                session::knows_device(tx.sql(), &with.firm, &with.username, device.hash()).await?
+            }
+            None => false,
+        };
+        let account = match &with.device {
+            Some(device) if known_device => throttle::key("device", device.reveal()),
+            _ => throttle::account(&with.firm, &with.username),
+        };
+        let tries = [account, throttle::key("network", &with.network.to_string())];
+        let (limit, minute) = (tx.limits.sign_ins_per_minute, TimeDelta::minutes(1));
+        throttle::count(tx.sql(), now, &tries, limit, minute).await?;
+        Ok((known_device, tries, user::candidates(tx.sql(), &with.firm, &with.username).await?))
+    });
+    let (known_device, tries, mut found) = looked_up.await?;
     found.retain(|(user, _)| user.is_active());
     // Several people with one address: which one is meant cannot be told, so nobody is.
     let meant = if found.len() == 1 { found.pop() } else { None };
@@ -69,7 +70,10 @@ pub async fn sign_in(log: &Log, hasher: &Hasher, with: Credentials) -> Result<Si
             open(log, user, hash, device, &tries, with.replaces).await
         }
         meant => {
-            let failures = throttle::failed(&mut *log.reader().await?, now, account).await?;
+            let [account, _] = tries;
+            let failed =
+                log.transact(Author::System, async |tx| throttle::failed(tx.sql(), now, account).await);
+            let failures = failed.await?;
             if failures == throttle::TELL_AT {
                 tell(log, meant.map(|(user, _)| user), failures);
             }
