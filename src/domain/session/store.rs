@@ -3,7 +3,7 @@
 use crate::caller::UserKey;
 use crate::db::schema::{devices, sessions};
 use crate::db::statement::sql;
-use crate::defaults::{DEVICE, SWEPT_AT_ONCE};
+use crate::defaults::{DEVICE, SESSION_IDLE, SWEPT_AT_ONCE};
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Tx;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -78,17 +78,22 @@ pub async fn end_one(tx: &mut Tx, user: UserKey, session: Uuid, reason: EndReaso
     Ok(update.returning(sessions::id).get_results(tx.sql()).await?)
 }
 
-/// Ends all open sessions of a user but one; answers their ids.
-pub async fn end_all(tx: &mut Tx, user: UserKey, reason: EndReason, but: Option<Uuid>) -> Result<Vec<Uuid>> {
+/// Ends all sessions of a user but one; answers their ids, and of each whether it was not over by the clock already.
+pub async fn end_all(
+    tx: &mut Tx,
+    user: UserKey,
+    reason: EndReason,
+    but: Option<Uuid>,
+) -> Result<Vec<(Uuid, bool)>> {
     let now = tx.now;
-    let update = sql::<diesel::sql_types::Uuid>(
+    let update = sql::<(diesel::sql_types::Uuid, diesel::sql_types::Bool)>(
         "update sessions set ended_at = ?, end_reason = ? where (firm_id, id) in (
            select firm_id, id from sessions where firm_id = ? and user_id = ? and ended_at is null and id is distinct from ?
            order by id for update)
-         returning id",
+         returning id, expires_at > ? and last_seen_at > ?",
     );
     let update = update.bind(now).bind(reason.as_str()).bind(user.firm).bind(user.id).bind(but);
-    Ok(update.load(tx.sql()).await?)
+    Ok(update.bind(now).bind(now - SESSION_IDLE).load(tx.sql()).await?)
 }
 
 /// Gives a session a new token; the old one is dead at once. `UNAUTHENTICATED` if the session has ended.

@@ -38,7 +38,7 @@ pub async fn sign_out_everywhere(tx: &mut Tx, caller: &Caller) -> Result<usize> 
     end_all(tx, caller.actor, EndReason::SignedOutEverywhere, None).await
 }
 
-/// Ends all sessions of a user but one, and the impersonations in them.
+/// Ends all sessions of a user but one, and the impersonations in them; answers how many could still be used.
 pub async fn end_all(
     tx: &mut Tx,
     user: UserKey,
@@ -46,8 +46,9 @@ pub async fn end_all(
     but: Option<uuid::Uuid>,
 ) -> Result<usize> {
     let ended = session::end_all(tx, user, reason, but).await?;
-    impersonation::end_in_sessions(tx, user, &ended).await?;
-    Ok(ended.len())
+    let ids: Vec<_> = ended.iter().map(|(id, _)| *id).collect();
+    impersonation::end_in_sessions(tx, user, &ids).await?;
+    Ok(ended.iter().filter(|(_, was_open)| *was_open).count())
 }
 
 /// Changes the caller's password: all other sessions end, all devices but the one at hand are forgotten, and this
