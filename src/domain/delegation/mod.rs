@@ -191,8 +191,13 @@ async fn known_delegate(
 }
 
 /// Ends a live delegation and frees its seat. Only [`super::impersonation`] calls it, for it ends what runs by it too.
+/// One whose time is over has expired, whether or not that is written down: nobody takes it back any more.
 pub(super) async fn end(tx: &mut Tx, mut delegation: Delegation, how: State) -> Result<Delegation> {
-    if delegation.row.ended_at.is_some() {
+    let is_over = match how {
+        State::Expired => delegation.row.ended_at.is_some(),
+        _ => delegation.row.is_over_at(tx.now),
+    };
+    if is_over {
         return Err(Refusal::new(ErrorCode::DelegationNotActive).at("delegationId").into());
     }
     delegation.row = store::end(tx, &delegation.row, how).await?;

@@ -40,7 +40,7 @@ pub async fn report_unwanted(tx: &mut Tx, token: &Token) -> Result<()> {
         && let Some(delegation) = delegation::find_locked(tx, id).await?
     {
         delegation::suppress(tx, link.firm_id, &delegation.row.email).await?;
-        if delegation.row.ended_at.is_none() {
+        if !delegation.row.is_over_at(tx.now) {
             end(tx, delegation, State::Declined).await?;
         }
     }
