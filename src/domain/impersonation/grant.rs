@@ -2,7 +2,7 @@
 //! narrowed. Each in the transaction of the change, so that whoever begins a request after it meets it.
 
 use super::store::{self, EndReason};
-use super::{Ending, latest_end, record_end_of};
+use super::{Ending, Impersonation, end_by_now, latest_end, record_end_of};
 use crate::caller::{Caller, Capability};
 use crate::domain::delegation::{self, ChangedTerms, Delegation, State};
 use crate::domain::firm;
@@ -57,7 +57,7 @@ pub async fn update(
     changed: ChangedTerms,
 ) -> Result<Delegation> {
     let delegation = delegation::update(tx, caller, id, expected_version, changed).await?;
-    let running = store::running_by(tx, &delegation.row).await?;
+    let running = running_by(tx, &delegation).await?;
     if running.is_empty() {
         return Ok(delegation);
     }
@@ -65,17 +65,18 @@ pub async fn update(
     let (now, row) = (tx.now, &delegation.row);
     let schedule = row.schedule.as_ref().map(|schedule| schedule.end_after(now, zone).unwrap_or(now));
     let begins_later = (row.valid_from > now).then_some(now);
-    for mut running in running {
+    for running in running {
         let by_schedule = schedule.map(|at| Ending { reason: EndReason::Schedule, at });
         let by_dates =
             [begins_later, row.valid_until].map(|at| Some(Ending { reason: EndReason::Expired, at: at? }));
-        let before = Ending { reason: running.expiry_reason, at: running.expires_at };
+        let expires = Ending { reason: running.row.expiry_reason, at: running.row.expires_at };
+        let before = end_by_now(&running, row, now).unwrap_or(expires);
         let ending = latest_end(before, [by_schedule].into_iter().chain(by_dates).flatten());
         if ending.at <= now {
-            running = store::end(tx, &running, ending).await?;
-            record_end_of(tx, &running, delegation.parties());
-        } else if ending.at < running.expires_at {
-            store::shorten(tx, &running, ending).await?;
+            let ended = store::end(tx, &running.row, ending).await?;
+            record_end_of(tx, &ended, delegation.parties());
+        } else if ending.at < expires.at {
+            store::shorten(tx, &running.row, ending).await?;
         }
     }
     Ok(delegation)
@@ -83,12 +84,22 @@ pub async fn update(
 
 async fn end(tx: &mut Tx, delegation: Delegation, how: State) -> Result<Delegation> {
     let delegation = delegation::end(tx, delegation, how).await?;
-    let ending = Ending { reason: EndReason::Revoked, at: tx.now };
-    for running in store::running_by(tx, &delegation.row).await? {
-        let ended = store::end(tx, &running, ending).await?;
+    let revoked = Ending { reason: EndReason::Revoked, at: tx.now };
+    for running in running_by(tx, &delegation).await? {
+        let ending = end_by_now(&running, &delegation.row, tx.now).unwrap_or(revoked);
+        let ended = store::end(tx, &running.row, ending).await?;
         record_end_of(tx, &ended, delegation.parties());
     }
     Ok(delegation)
+}
+
+/// What runs by a delegation as far as is written down, locked; the clock may have ended it before.
+async fn running_by(tx: &mut Tx, delegation: &Delegation) -> Result<Vec<Impersonation>> {
+    let Some(actor) = &delegation.delegate else { return Ok(Vec::new()) };
+    let rows = store::running_by(tx, &delegation.row).await?;
+    let with_sides =
+        |row| Impersonation { row, principal: delegation.principal.clone(), actor: actor.clone() };
+    Ok(rows.into_iter().map(with_sides).collect())
 }
 
 fn not_found() -> crate::error::Error {

@@ -137,12 +137,12 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
 pub async fn end_of_me(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Impersonation> {
     let permit = caller.permit(AsOneself)?;
     let found = store::find_locked(tx, permit.subject().firm, id).await?;
-    let mine = |found: &Impersonation| {
+    let mine = |(found, _): &(Impersonation, DelegationRow)| {
         found.principal.key() == permit.subject() || caller.has(Capability::SetupAdmin)
     };
-    let mut found =
+    let (mut found, delegation) =
         found.filter(mine).ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("impersonationId"))?;
-    if found.row.ended_at.is_some() {
+    if end_by_now(&found, &delegation, tx.now).is_some() {
         return Err(Refusal::new(ErrorCode::AlreadyEnded).at("impersonationId").into());
     }
     let ending = Ending { reason: EndReason::PrincipalEnded, at: tx.now };
@@ -201,14 +201,19 @@ pub fn end_by_now(
     (ending.at <= now).then_some(ending)
 }
 
-/// Ends what runs in sessions that have just ended.
+/// Ends and leaves what runs in sessions that have just ended.
 pub async fn end_in_sessions(tx: &mut Tx, actor: UserKey, sessions: &[Uuid]) -> Result<()> {
     if sessions.is_empty() {
         return Ok(());
     }
-    for row in store::end_in_sessions(tx, actor, sessions.to_vec()).await? {
-        let principal = UserKey { firm: row.firm_id, id: row.principal_id };
-        record_end_of(tx, &row, Parties { principal, delegate: Some(actor) });
+    let signed_out = Ending { reason: EndReason::SignedOut, at: tx.now };
+    for (mut impersonation, delegation) in store::of_sessions_locked(tx, actor, sessions.to_vec()).await? {
+        let running = impersonation.row.ended_at.is_none();
+        let ending = end_by_now(&impersonation, &delegation, tx.now).unwrap_or(signed_out);
+        impersonation.row = store::leave(tx, &impersonation.row, ending).await?;
+        if running {
+            record_end(tx, &impersonation);
+        }
     }
     Ok(())
 }

@@ -145,10 +145,26 @@ pub(super) async fn of_session_locked(
     Ok(load(tx.sql(), query.bind(actor.firm).bind(session)).await?.pop())
 }
 
-/// An impersonation of a principal of the firm, locked for a change.
-pub(super) async fn find_locked(tx: &mut Tx, firm: Uuid, id: Uuid) -> Result<Option<Impersonation>> {
+/// What actors have not left yet in these sessions, locked, with the delegations.
+pub(super) async fn of_sessions_locked(
+    tx: &mut Tx,
+    actor: UserKey,
+    sessions: Vec<Uuid>,
+) -> Result<Vec<(Impersonation, DelegationRow)>> {
+    let query = with_sides!(
+        "i.actor_firm_id = ? and i.session_id = any(?) and i.left_at is null order by i.id for no key update of i"
+    );
+    load(tx.sql(), query.bind(actor.firm).bind(sessions)).await
+}
+
+/// An impersonation of a principal of the firm, locked for a change, with its delegation.
+pub(super) async fn find_locked(
+    tx: &mut Tx,
+    firm: Uuid,
+    id: Uuid,
+) -> Result<Option<(Impersonation, DelegationRow)>> {
     let query = with_sides!("i.firm_id = ? and i.id = ? for no key update of i").bind(firm).bind(id);
-    Ok(load(tx.sql(), query).await?.pop().map(|(found, _)| found))
+    Ok(load(tx.sql(), query).await?.pop())
 }
 
 /// An impersonation of any firm by its id; the caller decides who may know of it.
@@ -239,28 +255,6 @@ pub(super) async fn shorten(tx: &mut Tx, row: &ImpersonationRow, ending: Ending)
         .set((impersonations::expires_at.eq(ending.at), impersonations::expiry_reason.eq(ending.reason)));
     update.execute(tx.sql()).await?;
     Ok(())
-}
-
-/// Ends and leaves what is left in sessions that are over; answers those that still ran.
-pub(super) async fn end_in_sessions(
-    tx: &mut Tx,
-    actor: UserKey,
-    sessions: Vec<Uuid>,
-) -> Result<Vec<ImpersonationRow>> {
-    let now = tx.now;
-    let in_sessions = impersonations::table
-        .filter(impersonations::actor_firm_id.eq(actor.firm))
-        .filter(impersonations::session_id.eq_any(sessions))
-        .filter(impersonations::left_at.is_null());
-    let running = in_sessions.clone().filter(impersonations::ended_at.is_null());
-    let end = diesel::update(running).set((
-        impersonations::ended_at.eq(now),
-        impersonations::end_reason.eq(EndReason::SignedOut),
-        impersonations::left_at.eq(now),
-    ));
-    let ended = end.returning(ImpersonationRow::as_returning()).get_results(tx.sql()).await?;
-    diesel::update(in_sessions).set(impersonations::left_at.eq(now)).execute(tx.sql()).await?;
-    Ok(ended)
 }
 
 /// Someone who wants a summary of what was done in their name.
