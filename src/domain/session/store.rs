@@ -55,8 +55,9 @@ pub async fn insert(tx: &mut Tx, user: UserKey, token_hash: Vec<u8>, lasts: Time
     Ok(insert.returning(Session::as_returning()).get_result(tx.sql()).await?)
 }
 
-/// Notes that a session, and the impersonation in it, are in use; locks them in this order, as everybody does.
-pub async fn touch(tx: &mut Tx, session: &Session) -> Result<()> {
+/// Notes that a session is in use, and the impersonation in it, if the session acts; locks them in this order, as everybody
+/// does.
+pub async fn touch(tx: &mut Tx, session: &Session, acts: bool) -> Result<()> {
     let now = tx.now;
     let update = sql::<()>(
         "with touched as (
@@ -64,9 +65,10 @@ pub async fn touch(tx: &mut Tx, session: &Session) -> Result<()> {
            returning firm_id, id, last_seen_at
          )
          update impersonations i set last_seen_at = t.last_seen_at from touched t
-         where i.actor_firm_id = t.firm_id and i.session_id = t.id and i.left_at is null and i.ended_at is null",
+         where ? and i.actor_firm_id = t.firm_id and i.session_id = t.id and i.left_at is null and i.ended_at is null",
     );
-    update.bind(now).bind(session.firm_id).bind(session.id).bind(now).execute(tx.sql()).await?;
+    let update = update.bind(now).bind(session.firm_id).bind(session.id).bind(now).bind(acts);
+    update.execute(tx.sql()).await?;
     Ok(())
 }
 

@@ -41,10 +41,11 @@ pub async fn authenticate(log: &Log, token: &Token) -> Result<Authenticated> {
     let mut connection = log.reader().await?;
     let authenticated = judge(store::by_token(&mut connection, token.hash()).await?, now)?;
     let used = &authenticated.session;
-    let lapsed = matches!(authenticated.caller.stand, Stand::Lapsed { .. });
-    if !lapsed && used.last_seen_at + LAST_SEEN_PRECISION <= now {
+    if used.last_seen_at + LAST_SEEN_PRECISION <= now {
         drop(connection);
-        log.transact(Author::System, async |tx| session::touch(tx, used).await).await?;
+        // What has lapsed is not used any more by whatever is asked of its session.
+        let acts = authenticated.caller.acting().is_some();
+        log.transact(Author::System, async |tx| session::touch(tx, used, acts).await).await?;
     }
     Ok(authenticated)
 }
