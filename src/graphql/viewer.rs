@@ -83,9 +83,11 @@ impl Viewer {
     /// Those for whom the person at the keyboard may act, now or at another time, also while they act for one of them.
     #[graphql(directive = list_size::apply(10))]
     async fn principals(&self, ctx: &Context<'_>) -> Result<Vec<InPlace<Delegation>>> {
-        let now = ctx.services().log.clock.now();
+        let (me, now) = (self.0.actor.clone(), ctx.services().log.clock.now());
         let theirs = ctx
-            .read(move |connection, caller| Box::pin(delegation::of_delegate(connection, caller.actor, now)))
+            .read(move |connection, _| {
+                Box::pin(async move { delegation::of_delegate(connection, &me, now).await })
+            })
             .await?;
         Ok(theirs.into_iter().map(|delegation| InPlace(delegation.into())).collect())
     }

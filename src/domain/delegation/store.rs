@@ -122,15 +122,25 @@ pub async fn of_principal(
 /// The delegations by which someone can act, now or at another time, by the principals' names.
 pub async fn of_delegate(
     connection: &mut AsyncPgConnection,
-    delegate: UserKey,
+    delegate: &User,
     now: DateTime<Utc>,
 ) -> Result<Vec<Delegation>> {
-    let query = with_sides!(
-        "d.delegate_firm_id = ? and d.delegate_id = ? and d.ended_at is null and d.state = 'ACTIVE'
-         and (d.valid_until is null or d.valid_until > ?)
-         and p.status = 'ACTIVE' and p.can_login and p.kind in ('ADVISER', 'ASSISTANT') order by p.display_name, d.id limit 1000"
-    );
-    load(connection, query.bind(delegate.firm).bind(delegate.id).bind(now)).await
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select {}, {} from delegations d join users p on p.firm_id = d.firm_id and p.id = d.principal_id
+             where d.delegate_firm_id = ? and d.delegate_id = ? and d.ended_at is null and d.state = 'ACTIVE'
+               and (d.valid_until is null or d.valid_until > ?)
+               and p.status = 'ACTIVE' and p.can_login and p.kind in ('ADVISER', 'ASSISTANT')
+             order by p.display_name, d.id limit 1000",
+            DelegationRow::columns("d"),
+            User::columns("p")
+        )
+    });
+    let find = sql::<(SqlOf<DelegationRow>, SqlOf<User>)>(&FIND);
+    let rows: Vec<(DelegationRow, User)> =
+        find.bind(delegate.firm_id).bind(delegate.id).bind(now).load(connection).await?;
+    let with_delegate = |(row, principal)| Delegation { row, principal, delegate: Some(delegate.clone()) };
+    Ok(rows.into_iter().map(with_delegate).collect())
 }
 
 /// A delegation of any firm by its id; the caller decides who may know of it.
