@@ -13,6 +13,7 @@ mod impersonation;
 mod limits;
 mod mails;
 mod main_job;
+mod over;
 mod passwords;
 mod registration;
 mod relay;
