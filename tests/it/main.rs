@@ -13,6 +13,7 @@ mod impersonation;
 mod limits;
 mod mails;
 mod main_job;
+mod model;
 mod over;
 mod passwords;
 mod registration;
