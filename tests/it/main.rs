@@ -18,6 +18,7 @@ mod over;
 mod passwords;
 mod registration;
 mod relay;
+mod revocation;
 mod secrets;
 mod sign_in;
 mod starting;
