@@ -1,18 +1,21 @@
 //! The composition root: puts the house together and runs it, for `locum dev`, `locum serve` and every test.
 //!
-//! Who takes part: the two listeners, the relay that sends mails, the maintenance that follows the database's clock and
-//! sweeps up. To stop: readiness goes off, no new connection is taken, what runs is finished, and then the pool closes.
+//! Who takes part: the two listeners, the relay that sends mails, the worker that pushes events to webhooks, the
+//! maintenance that follows the database's clock and sweeps up. To stop: readiness goes off, no new connection is taken, what runs is finished, and then the pool closes.
 
 use crate::clock::{Clock, DatabaseClock};
 use crate::config::Config;
 use crate::db::{Database, migrations};
 use crate::delivery::mail::Transport;
+use crate::delivery::webhook::{Sender, Webhooks};
 use crate::delivery::{Links, Relay};
 use crate::domain::user::password::Hasher;
-use crate::domain::{case, impersonation, link, session, sign_in, throttle};
+use crate::domain::{case, impersonation, link, session, sign_in, throttle, webhook};
 use crate::events::{Author, Hub, Log, Tx, idempotency};
 use crate::graphql::{self, Services};
 use crate::http::{self, Door, ops};
+use crate::reach::Reach;
+use crate::sealed::Seal;
 use anyhow::Context;
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -72,6 +75,8 @@ impl App {
                 (clock.clone(), Some(clock))
             }
         };
+        // Whatever speaks TLS without saying by which library: there is one in the house.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let limits = Arc::new(config.limits.clone());
         let hub = Hub::default();
         let log = Log { database, clock, hub, limits: limits.clone() };
@@ -82,6 +87,8 @@ impl App {
             limits,
             open_registration: config.open_registration,
             public_url: config.public_url.clone(),
+            seal: config.encryption_key.as_ref().and_then(Seal::new).map(Arc::new),
+            reach: Reach::new(config.allow_private_webhooks),
             running: TaskTracker::new(),
         };
         Ok(Self { log, services, follows })
@@ -124,6 +131,10 @@ impl App {
             .context("LOCUM_MAIL_FROM is not an address such as Locum <locum@example.com>")?;
         let relay = Relay::new(app.log.clone(), parts.transport, parts.links, from)?;
         tasks.spawn(relay.run(stop.clone()));
+        if let Some(seal) = app.services.seal.clone() {
+            let sender = Sender::new(app.services.reach.clone())?;
+            tasks.spawn(Webhooks::new(app.log.clone(), seal, sender).run(stop.clone()));
+        }
         tasks.spawn(maintain(app.log.clone(), app.follows.clone(), stop.clone()));
         Ok(Running { app, address, ops_address, stop, ready, tasks })
     }
@@ -193,7 +204,8 @@ async fn sweep_up(log: &Log) -> crate::error::Result<()> {
     let some = async |tx: &mut Tx| {
         let (keys, tries) = (idempotency::sweep(tx).await?, throttle::sweep(tx).await?);
         let (links, prints) = (link::sweep(tx).await?, case::sweep_prints(tx).await?);
-        Ok(keys + tries + links + prints + session::sweep_devices(tx).await?)
+        let deliveries = webhook::sweep(tx).await?;
+        Ok(keys + tries + links + prints + deliveries + session::sweep_devices(tx).await?)
     };
     while log.transact(Author::System, some).await? > 0 {}
     Ok(())

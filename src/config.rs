@@ -63,6 +63,10 @@ pub struct Config {
     pub smtp_password: Option<SecretString>,
     /// Who mails are from, such as `Locum <locum@example.com>`.
     pub mail_from: Option<String>,
+    /// What secrets are sealed with that the service has to use again, as 32 bytes in base64. A secret.
+    pub encryption_key: Option<SecretString>,
+    /// Whether webhooks may go to private addresses and without TLS: for development only.
+    pub allow_private_webhooks: bool,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log: String,
     /// Whether answers say how many SQL statements they took, in `x-locum-statements`.
@@ -154,7 +158,7 @@ impl Default for Limits {
 }
 
 /// Keys whose values are never shown, and can come from a file.
-const SECRETS: [&str; 2] = ["database_url", "smtp_password"];
+const SECRETS: [&str; 3] = ["database_url", "encryption_key", "smtp_password"];
 
 /// Reads it all. `flags` are the values given on the command line, by key.
 ///
@@ -193,6 +197,10 @@ pub fn missing_for_serve(config: &Config) -> Vec<String> {
         "LOCUM_SMTP_HOST: the mail server (and LOCUM_SMTP_USERNAME, LOCUM_SMTP_PASSWORD if it wants them)",
     );
     need(config.mail_from.is_some(), "LOCUM_MAIL_FROM: who mails are from, as Locum <locum@example.com>");
+    need(
+        config.encryption_key.is_some(),
+        "LOCUM_ENCRYPTION_KEY: what webhook secrets are sealed with, as `openssl rand -base64 32` makes one",
+    );
     missing
 }
 

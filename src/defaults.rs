@@ -32,3 +32,9 @@ pub const SWEPT_AT_ONCE: i32 = 1_000;
 pub const PAGE: usize = 50;
 /// Most rows of a page.
 pub const PAGE_MAX: usize = 100;
+/// How long the older secret of a webhook is still used after a rotation.
+pub const OLD_SECRET: TimeDelta = TimeDelta::hours(24);
+/// How long a webhook's delivery is kept once it has ended.
+pub const DELIVERY_KEPT: TimeDelta = TimeDelta::days(30);
+/// Most events of one replay; more go by the cursor.
+pub const REPLAYED_AT_ONCE: i64 = 1_000;

@@ -23,10 +23,12 @@ pub enum NodeType {
     Event = 6,
     Account = 7,
     Case = 8,
+    Webhook = 20,
+    WebhookDelivery = 21,
 }
 
 impl NodeType {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Firm,
         Self::User,
         Self::Client,
@@ -35,6 +37,8 @@ impl NodeType {
         Self::Event,
         Self::Account,
         Self::Case,
+        Self::Webhook,
+        Self::WebhookDelivery,
     ];
 }
 

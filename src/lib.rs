@@ -15,7 +15,8 @@
 //! | [`delivery`] | what leaves the house, beside the other floors: knows `events` and `db` only |
 //!
 //! Beside them stand [`caller`] (who asks, and the permits that stores demand), [`error`] (the codes, and which constraint
-//! means which), [`config`], [`defaults`], [`clock`], [`id`] and [`secret`]. They know nothing of the house.
+//! means which), [`config`], [`defaults`], [`clock`], [`id`], [`secret`], [`sealed`] (secrets that are used again),
+//! [`signing`] (of webhooks) and [`reach`] (which addresses may be called). They know nothing of the house.
 //!
 //! **A mutation is three files and its migration:** `graphql/NOUN.rs` translates and decides nothing, `domain/NOUN/mod.rs`
 //! holds the rule, `domain/NOUN/store.rs` has the SQL. A good one to begin with: `add_back_office_user` in
@@ -35,5 +36,8 @@ pub mod events;
 pub mod graphql;
 pub mod http;
 pub mod id;
+pub mod reach;
+pub mod sealed;
 pub mod secret;
+pub mod signing;
 mod text_enum;

@@ -29,8 +29,7 @@ pub enum Purpose {
 impl Token {
     /// Draws a new one.
     pub fn generate(purpose: Purpose) -> Result<Self, NoRandomness> {
-        let mut bytes = [0u8; 32];
-        SysRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
+        let bytes = random::<32>()?;
         let prefix = match purpose {
             Purpose::Session => "lcs_",
             Purpose::Device => "lcd_",
@@ -54,6 +53,13 @@ impl Token {
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// So many random bytes from the operating system.
+pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut bytes = [0u8; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(bytes)
 }
 
 /// SHA-256, 32 bytes.

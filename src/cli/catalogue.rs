@@ -2,7 +2,7 @@
 
 use crate::caller::{Action, Mode, UserKey};
 use crate::error::{ErrorCode, Place};
-use crate::events::event::{Parties, Terms};
+use crate::events::event::{Parties, PauseReason, Terms};
 use crate::events::{Event, MailTemplate, Subject};
 use crate::id::NodeType;
 use chrono::{DateTime, TimeDelta};
@@ -62,6 +62,7 @@ pub fn examples() -> Vec<Event> {
     let delegation = Subject(NodeType::Delegation, id(4));
     let impersonation = Subject(NodeType::Impersonation, id(5));
     let (client, case) = (Subject(NodeType::Client, id(7)), Subject(NodeType::Case, id(8)));
+    let webhook = Subject(NodeType::Webhook, id(9));
     let (readers, at) = (vec![key], DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
     let terms = Terms {
         scope: vec![Action::View, Action::Edit, Action::Print],
@@ -134,5 +135,13 @@ pub fn examples() -> Vec<Event> {
             code: ErrorCode::NotWhileImpersonating.as_str().to_owned(),
             operation: "addBackOfficeUser".to_owned(),
         },
+        Event::WebhookCreated { webhook },
+        Event::WebhookUpdated { webhook, version: 2 },
+        Event::WebhookDeleted { webhook },
+        Event::WebhookSecretRotated { webhook },
+        Event::WebhookPaused { webhook, reason: PauseReason::Failing },
+        Event::WebhookResumed { webhook },
+        Event::WebhookReplayed { webhook },
+        Event::WebhookTested { webhook },
     ]
 }

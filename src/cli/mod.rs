@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod dev;
 mod doctor;
+mod events;
 mod import;
 mod logging;
 mod migrate;
@@ -13,6 +14,7 @@ mod say;
 mod schema;
 mod serve;
 mod user;
+mod webhooks;
 
 use crate::app::App;
 use crate::config::{Config, Flags};
@@ -48,6 +50,9 @@ struct Place {
     /// Where `locum dev` keeps its data [default: .locum].
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
+    /// Lets webhooks go to private addresses and without TLS: for development only.
+    #[arg(long)]
+    allow_private_webhooks: bool,
 }
 
 #[derive(Subcommand)]
@@ -65,6 +70,12 @@ enum Command {
     User(user::Command),
     /// Imports people and clients from CSV files: all of it, or nothing.
     Import(import::Args),
+    /// Looks at the event log.
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Helps whoever writes a receiver of webhooks.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -105,6 +116,8 @@ async fn with_runtime(command: Command, config: Config, figment: Figment) -> any
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::User(command) => user::run(command, &App::new(&config, None).await?).await,
         Command::Import(args) => import::run(args, &App::new(&config, None).await?.log).await,
+        Command::Events(command) => events::run(command, &App::new(&config, None).await?.log).await,
+        Command::Webhooks(command) => webhooks::run(command).await,
         Command::Config(command) => config::run(command, &config, &figment),
         Command::Doctor => doctor::run(&config).await,
         Command::Postgres(_) | Command::Completions(_) | Command::Schema(_) => Ok(ExitCode::SUCCESS),
@@ -124,6 +137,9 @@ fn flags(cli: &Cli) -> Flags {
         set("listen", place.listen.map(|address| address.to_string()));
         set("ops_listen", place.ops_listen.map(|address| address.to_string()));
         set("data_dir", place.data_dir.as_ref().map(|folder| folder.display().to_string()));
+        if place.allow_private_webhooks {
+            flags.insert("allow_private_webhooks".to_owned(), true.into());
+        }
     }
     flags
 }

@@ -5,7 +5,12 @@ use std::io::Write;
 
 /// Prints a line. Whoever closed the other end, as `head` does, has read enough: that is no error.
 pub fn line(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = could(text);
+}
+
+/// The same, for whoever stops when nobody reads any more: `false` then.
+pub fn could(text: impl std::fmt::Display) -> bool {
+    writeln!(std::io::stdout(), "{text}").is_ok()
 }
 
 /// An error of the house, for whoever runs the program: with its cause, where it is a fault of ours.

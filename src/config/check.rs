@@ -2,6 +2,7 @@
 
 use super::sources::{defaults, described, flattened, source};
 use super::{Config, SECRETS};
+use crate::sealed::Seal;
 use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::value::{Dict, Value};
@@ -135,6 +136,8 @@ fn nonsense(config: &Config) -> Vec<(&'static str, String)> {
     );
     let from = config.mail_from.as_ref().is_none_or(|from| from.parse::<lettre::message::Mailbox>().is_ok());
     claim("mail_from", from, "write it as Locum <locum@example.com>");
+    let key = config.encryption_key.as_ref().is_none_or(|key| Seal::new(key).is_some());
+    claim("encryption_key", key, "32 bytes in base64, as `openssl rand -base64 32` makes them");
     let database = config
         .database_url
         .as_ref()

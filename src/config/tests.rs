@@ -91,7 +91,7 @@ fn a_flag_goes_over_the_environment_over_the_file_over_the_default() {
 fn without_anything_the_defaults_hold_and_say_what_serve_misses() {
     let config = Setup::new().var("LOCUM_SMTP_HOST", "").config();
     assert_eq!(config.smtp_host, None);
-    assert_eq!(missing_for_serve(&config).len(), 5);
+    assert_eq!(missing_for_serve(&config).len(), 6);
 }
 
 #[test]
@@ -206,6 +206,7 @@ fn what_cannot_work_is_said_with_its_place() {
             "allowed_origins (LOCUM_ALLOWED_ORIGINS): an origin is",
         ),
         ("LOCUM_TRUSTED_PROXIES", "proxy", "trusted_proxies.0 (LOCUM_TRUSTED_PROXIES): "),
+        ("LOCUM_ENCRYPTION_KEY", "c2hvcnQ=", "encryption_key (LOCUM_ENCRYPTION_KEY): 32 bytes in base64"),
         ("LOCUM_MAIL_FROM", "Locum", "mail_from (LOCUM_MAIL_FROM): write it as"),
         ("LOCUM_LOG", "a=b=c", "log (LOCUM_LOG): "),
         ("LOCUM_SMTP_PASSWORD", "x", "smtp_username (default): smtp_password is set without it"),

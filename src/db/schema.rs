@@ -324,12 +324,57 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhook_deliveries (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        webhook_id -> Uuid,
+        position -> Int8,
+        state -> Text,
+        attempts -> Int4,
+        next_attempt_at -> Nullable<Timestamptz>,
+        last_attempt_at -> Nullable<Timestamptz>,
+        status_code -> Nullable<Int4>,
+        answer -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhooks (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        place -> Int2,
+        url -> Text,
+        description -> Text,
+        event_types -> Array<Text>,
+        state -> Text,
+        pause_reason -> Nullable<Text>,
+        secret -> Bytea,
+        old_secret -> Nullable<Bytea>,
+        old_secret_until -> Nullable<Timestamptz>,
+        position -> Int8,
+        failing_since -> Nullable<Timestamptz>,
+        quiet_until -> Nullable<Timestamptz>,
+        claims -> Int8,
+        claimed_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        version -> Int4,
+    }
+}
+
 diesel::joinable!(accounts -> firms (firm_id));
 diesel::joinable!(clients -> firms (firm_id));
 diesel::joinable!(event_heads -> firms (firm_id));
 diesel::joinable!(events -> firms (firm_id));
 diesel::joinable!(mail_suppressions -> firms (firm_id));
 diesel::joinable!(users -> firms (firm_id));
+diesel::joinable!(webhooks -> firms (firm_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
@@ -352,4 +397,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     sessions,
     throttles,
     users,
+    webhook_deliveries,
+    webhooks,
 );

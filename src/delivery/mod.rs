@@ -1,4 +1,4 @@
-//! What leaves the house by mail.
+//! What leaves the house: by webhook ([`webhook`]), and by mail.
 //!
 //! Who takes part, in order: an event brings its mail along, as a row of `mail_deliveries` that is written in the
 //! same transaction ([`crate::events::log`]). The [`Relay`] of some node claims the row for two minutes, so that
@@ -20,6 +20,7 @@ mod prepare;
 mod relay;
 mod store;
 pub mod templates;
+pub mod webhook;
 
 pub use links::Links;
 pub use mail::{Message, SendError, Smtp, Transport};

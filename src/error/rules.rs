@@ -18,6 +18,9 @@ use Met::{Limit, Never, Refused};
 /// How many back-office users a principal has at most, for answers; `delegations_two_seats` is what keeps it.
 pub const SEATS: i16 = 2;
 
+/// How many webhooks a firm has at most, for answers; `webhooks_at_most` is what keeps it.
+pub const WEBHOOKS: i16 = 20;
+
 /// Constraint, invariant of the model or none, how it is met.
 pub const RULES: &[(&str, &str, Met)] = &[
     ("delegations_seat", "I1", Limit(SEATS as i32)),
@@ -100,6 +103,19 @@ pub const RULES: &[(&str, &str, Met)] = &[
     ("links_subject", "", Never),
     ("links_token", "", Never),
     ("idempotency_records_user", "", Never),
+    ("webhooks_at_most", "", Limit(WEBHOOKS as i32)),
+    ("webhooks_firm", "", Never),
+    ("webhooks_place", "", Never),
+    ("webhooks_state", "", Never),
+    ("webhooks_pause", "", Never),
+    ("webhooks_pause_reason", "", Never),
+    ("webhooks_old_secret", "", Never),
+    ("webhook_deliveries_webhook", "", Never),
+    ("webhook_deliveries_event", "", Never),
+    ("webhook_deliveries_one_per_event", "", Never),
+    ("webhook_deliveries_state", "", Never),
+    ("webhook_deliveries_finished", "", Never),
+    ("webhook_deliveries_next", "", Never),
 ];
 
 /// The refusal of a constraint that a caller's input met.

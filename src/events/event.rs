@@ -252,6 +252,44 @@ pub enum Event {
         code: String,
         operation: String,
     },
+    WebhookCreated {
+        webhook: Subject,
+    },
+    WebhookUpdated {
+        webhook: Subject,
+        version: i32,
+    },
+    WebhookDeleted {
+        webhook: Subject,
+    },
+    WebhookSecretRotated {
+        webhook: Subject,
+    },
+    WebhookPaused {
+        webhook: Subject,
+        reason: PauseReason,
+    },
+    WebhookResumed {
+        webhook: Subject,
+    },
+    WebhookReplayed {
+        webhook: Subject,
+    },
+    WebhookTested {
+        webhook: Subject,
+    },
+}
+
+crate::text_enum! {
+    /// Why nothing is sent to a webhook.
+    pub enum PauseReason {
+        /// A setup admin wanted it.
+        Requested = "REQUESTED",
+        /// The receiver answered 410: there is nobody any more.
+        Gone = "GONE",
+        /// For 120 hours nothing was taken.
+        Failing = "FAILING",
+    }
 }
 
 /// A mail that an event causes.
@@ -274,6 +312,45 @@ pub struct Audience {
     /// Everybody of the firm who has one of these.
     pub capabilities: Vec<Capability>,
 }
+
+/// The names of all events, as a filter may have them.
+pub const NAMES: &[&str] = &[
+    "FirmRegistered",
+    "UserInvited",
+    "UserRegistered",
+    "UserUpdated",
+    "PasswordResetRequested",
+    "PasswordChanged",
+    "SignInsRefused",
+    "FirmImported",
+    "ClientUpdated",
+    "CaseCreated",
+    "CaseUpdated",
+    "CasePrinted",
+    "DelegationCreated",
+    "DelegationChanged",
+    "DelegationInviteResent",
+    "DelegationActivated",
+    "DelegationRevoked",
+    "DelegationDeclined",
+    "DelegationExpired",
+    "ImpersonationStarted",
+    "ImpersonationSwitched",
+    "ImpersonationEnded",
+    "ImpersonatedAction",
+    "DailySummaryDue",
+    "EmailSent",
+    "EmailFailed",
+    "AccessDenied",
+    "WebhookCreated",
+    "WebhookUpdated",
+    "WebhookDeleted",
+    "WebhookSecretRotated",
+    "WebhookPaused",
+    "WebhookResumed",
+    "WebhookReplayed",
+    "WebhookTested",
+];
 
 const SETUP_ADMINS: &[Capability] = &[Capability::SetupAdmin];
 const AUDITORS: &[Capability] = &[Capability::Auditor];
@@ -319,6 +396,14 @@ impl Event {
             }
             Self::EmailSent { sender, .. } | Self::EmailFailed { sender, .. } => of(&[*sender], SETUP_ADMINS),
             Self::AccessDenied { .. } => of(&[], AUDITORS),
+            Self::WebhookCreated { .. }
+            | Self::WebhookUpdated { .. }
+            | Self::WebhookDeleted { .. }
+            | Self::WebhookSecretRotated { .. }
+            | Self::WebhookPaused { .. }
+            | Self::WebhookResumed { .. }
+            | Self::WebhookReplayed { .. }
+            | Self::WebhookTested { .. } => of(&[], SETUP_ADMINS),
         }
     }
 
@@ -380,6 +465,14 @@ impl Event {
                 std::iter::once(impersonation.1).chain(objects.iter().map(|object| object.1)).collect()
             }
             Self::EmailSent { mail, .. } | Self::EmailFailed { mail, .. } => vec![*mail],
+            Self::WebhookCreated { webhook, .. }
+            | Self::WebhookUpdated { webhook, .. }
+            | Self::WebhookDeleted { webhook, .. }
+            | Self::WebhookSecretRotated { webhook, .. }
+            | Self::WebhookPaused { webhook, .. }
+            | Self::WebhookResumed { webhook, .. }
+            | Self::WebhookReplayed { webhook, .. }
+            | Self::WebhookTested { webhook, .. } => vec![webhook.1],
         }
     }
 }
@@ -422,6 +515,20 @@ impl Event {
             Self::EmailFailed { .. } => "A mail could not be delivered and is not tried again.",
             Self::AccessDenied { .. } => {
                 "Someone was refused something; noted once a minute for each session and code."
+            }
+            Self::WebhookCreated { .. } => "The firm's events are pushed to an address from now on.",
+            Self::WebhookUpdated { .. } => "A webhook's address, description or events were changed.",
+            Self::WebhookDeleted { .. } => "A webhook was deleted, with the list of its deliveries.",
+            Self::WebhookSecretRotated { .. } => {
+                "A webhook has a new secret; the older one is used beside it for 24 hours."
+            }
+            Self::WebhookPaused { .. } => {
+                "Nothing is sent to a webhook any more: a setup admin wanted it, the receiver answered 410, or nothing was taken for 120 hours. Its place in the log is kept."
+            }
+            Self::WebhookResumed { .. } => "Events are sent to a webhook again, from where it stood.",
+            Self::WebhookReplayed { .. } => "Events are sent to a webhook once more.",
+            Self::WebhookTested { .. } => {
+                "A setup admin tries a webhook out; only that webhook gets it, whatever its filter."
             }
         }
     }

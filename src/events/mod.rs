@@ -5,6 +5,7 @@
 //! the mails they cause ([`log`]). After the commit, readers are woken ([`hub`]). What can fail: the database.
 //! Then nothing happened: neither the change nor its event.
 
+pub mod envelope;
 pub mod event;
 pub mod hub;
 pub mod idempotency;

@@ -3,6 +3,7 @@
 use crate::domain::client::Place;
 use crate::domain::page::Slice;
 use crate::error::{Error, ErrorCode, Result};
+use crate::events::envelope;
 use async_graphql::SimpleObject;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -65,14 +66,13 @@ pub fn place_of_id(cursor: Option<String>) -> Result<Option<Uuid>> {
 
 /// The cursor of a position in a log.
 pub fn by_position(position: i64) -> String {
-    URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+    envelope::cursor(position)
 }
 
 /// The position that a cursor means; `BAD_USER_INPUT` if it is none.
 pub fn position(cursor: Option<String>) -> Result<Option<i64>> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(|bytes| Some(i64::from_be_bytes(bytes))).ok_or_else(bad_cursor)
+    envelope::position(&cursor).map(Some).ok_or_else(bad_cursor)
 }
 
 fn bad_cursor() -> Error {

@@ -10,6 +10,8 @@ use crate::domain::user::password::Hasher;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::idempotency::{self, Key};
 use crate::events::{Author, Log, Subject, Tx};
+use crate::reach::Reach;
+use crate::sealed::Seal;
 use crate::secret::Token;
 use async_graphql::Context;
 use futures_util::future::BoxFuture;
@@ -32,8 +34,20 @@ pub struct Services {
     pub open_registration: bool,
     /// The service's own address, as people reach it, if it is known.
     pub public_url: Option<Url>,
+    /// What secrets are sealed with that are used again, if there is a key for them.
+    pub seal: Option<Arc<Seal>>,
+    /// Which addresses may be called.
+    pub reach: Reach,
     /// Changes that are under way; shutting down waits for them.
     pub running: TaskTracker,
+}
+
+impl Services {
+    /// What secrets are sealed with; `UNAVAILABLE` if whoever runs the service gave no key.
+    pub fn seal(&self) -> Result<Arc<Seal>> {
+        let words = "This service has no key to keep secrets with (LOCUM_ENCRYPTION_KEY).";
+        self.seal.clone().ok_or_else(|| Error::stop_saying(ErrorCode::Unavailable, words))
+    }
 }
 
 /// One request: who asks, from where, and what its answer carries beside the data.

@@ -30,6 +30,7 @@ mod sign_in;
 mod terms;
 mod user;
 mod viewer;
+mod webhook;
 
 pub use context::{Outcome, RequestContext, Services};
 pub use impersonation::acting;

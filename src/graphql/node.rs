@@ -7,7 +7,8 @@ use super::delegation::Delegation;
 use super::firm::Firm;
 use super::impersonation::Impersonation;
 use super::user::User;
-use crate::domain::{case, client, delegation, impersonation, user};
+use super::webhook::{Webhook, WebhookDelivery};
+use crate::domain::{case, client, delegation, impersonation, user, webhook};
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Subject;
 use crate::id::{self, NodeType};
@@ -24,6 +25,8 @@ pub enum Node {
     Firm(Firm),
     Impersonation(Impersonation),
     User(User),
+    Webhook(Webhook),
+    WebhookDelivery(WebhookDelivery),
 }
 
 /// The global id of a row.
@@ -114,6 +117,18 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         NodeType::Firm => {
             let firm = &ctx.authenticated()?.firm;
             Ok((firm.id == id).then(|| Node::Firm(firm.clone().into())))
+        }
+        NodeType::Webhook => {
+            let found = ctx
+                .read(move |connection, caller| Box::pin(webhook::visible(connection, caller, id)))
+                .await?;
+            Ok(found.map(|webhook| Node::Webhook(webhook.into())))
+        }
+        NodeType::WebhookDelivery => {
+            let found = ctx
+                .read(move |connection, caller| Box::pin(webhook::visible_delivery(connection, caller, id)))
+                .await?;
+            Ok(found.map(|delivery| Node::WebhookDelivery(delivery.into())))
         }
         NodeType::Event | NodeType::Account => Ok(None),
     }

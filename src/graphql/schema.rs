@@ -8,7 +8,7 @@ use super::limits::Sizes;
 use super::loaders::{ActionLoader, CaseLoader, ClientLoader, FirmLoader, ListedLoader};
 use super::scalar::DATE_TIME;
 use super::shape::Shapes;
-use super::{case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer};
+use super::{case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer, webhook};
 use crate::db::counting;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, SchemaBuilder};
@@ -17,7 +17,14 @@ use std::sync::Arc;
 
 /// What can be read. Everything is seen as the viewer sees it: as the principal while impersonating.
 #[derive(MergedObject, Default)]
-pub struct Query(viewer::Queries, client::Queries, case::Queries, event::Queries, node::Queries);
+pub struct Query(
+    viewer::Queries,
+    client::Queries,
+    case::Queries,
+    event::Queries,
+    webhook::Queries,
+    node::Queries,
+);
 
 /// What can be changed. Each mutation is a transaction of its own: either it happened and `userErrors` is empty, or
 /// nothing happened.
@@ -30,6 +37,7 @@ pub struct Mutation(
     case::Mutations,
     delegation::Mutations,
     impersonation::Mutations,
+    webhook::Mutations,
 );
 
 /// The schema.

@@ -26,14 +26,17 @@ const FLOORS: [(&str, &[&str]); 9] = [
 ];
 
 /// Importable from everywhere, importing nothing of the house but each other.
-const BESIDE: [&str; 11] = [
+const BESIDE: [&str; 14] = [
     "caller",
     "config",
     "defaults",
     "error",
     "id",
     "clock",
+    "reach",
+    "sealed",
     "secret",
+    "signing",
     "text_enum",
     "row",
     "json_column",

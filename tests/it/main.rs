@@ -23,3 +23,4 @@ mod secrets;
 mod sign_in;
 mod starting;
 mod sweeping;
+mod webhooks;

@@ -50,8 +50,11 @@ async fn everything(app: &TestApp) -> Vec<String> {
 
     // Links: to register, to say "not for me", to set a new password; mails that fail now, and for good.
     let sam = app.actor("sam").await;
+    // Only that one mail is to be refused.
+    app.all_mails_sent().await;
     app.mails.trouble(Trouble::Refuse(550), 1);
     sam.invite("dan", "dan@harbour.example", json!({})).await;
+    app.all_mails_sent().await;
     ana.add_back_office_user("bea@else.example").await;
     let mail = app.mails.next("bea@else.example", "wants you").await;
     let (register, unwanted) = (mail.token("register"), mail.token("unwanted"));

@@ -1,6 +1,6 @@
 //! The program itself: how it starts, what it says, how it stops. R6.
 
-use crate::support::{Actor, Database, PASSPHRASE, app, eventually};
+use crate::support::{Actor, Database, PASSPHRASE, app, eventually, stranger};
 use reqwest::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -40,6 +40,7 @@ fn for_serve(database: &str) -> Vec<(&str, &str)> {
         ("LOCUM_SMTP_PORT", "9"),
         ("LOCUM_SMTP_TLS", "none"),
         ("LOCUM_MAIL_FROM", "Locum <locum@locum.example>"),
+        ("LOCUM_ENCRYPTION_KEY", "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlISE="),
         ("LOCUM_LISTEN", "127.0.0.1:0"),
         ("LOCUM_OPS_LISTEN", "127.0.0.1:0"),
     ]
@@ -100,7 +101,7 @@ impl Drop for Running {
 }
 
 async fn get(url: &str) -> Option<(StatusCode, String)> {
-    let response = reqwest::get(url).await.ok()?;
+    let response = stranger(url).http.get(url).send().await.ok()?;
     Some((response.status(), response.text().await.ok()?))
 }
 
@@ -108,7 +109,8 @@ async fn get(url: &str) -> Option<(StatusCode, String)> {
 async fn serve_says_all_that_is_missing_at_once() {
     let (status, text) = ended(&["serve"], &[]).await;
     assert!(!status.success());
-    for name in ["DATABASE_URL", "LOCUM_APP_URL", "LOCUM_PUBLIC_URL", "LOCUM_SMTP_HOST", "LOCUM_MAIL_FROM"] {
+    let names = ["DATABASE_URL", "LOCUM_APP_URL", "LOCUM_PUBLIC_URL", "LOCUM_SMTP_HOST", "LOCUM_MAIL_FROM"];
+    for name in names.into_iter().chain(["LOCUM_ENCRYPTION_KEY"]) {
         assert!(text.contains(name), "{name}: {text}");
     }
 }

@@ -1,6 +1,7 @@
 //! `locum dev`: the service with demo data, its own database, and an inbox that catches every mail.
 
 mod inbox;
+mod key;
 mod seed;
 
 use super::serve::told_to_stop;
@@ -31,6 +32,10 @@ pub async fn run(mut config: Config) -> anyhow::Result<ExitCode> {
     config.database_url = Some(url.clone().into());
     config.explorer = true;
     config.statement_header = true;
+    config.allow_private_webhooks = true;
+    if config.encryption_key.is_none() {
+        config.encryption_key = Some(key::kept(&config.data_dir).await?);
+    }
     migrations::run(&url).await?;
     let service = base(config.listen);
     config.public_url.get_or_insert(service.parse()?);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub struct Actor {
     pub base: String,
     pub token: Option<String>,
-    http: Client,
+    pub http: Client,
 }
 
 /// What came back.
@@ -21,6 +21,8 @@ pub struct Answer {
 
 /// Someone without a session.
 pub fn stranger(base: &str) -> Actor {
+    // The service brings its own along; a story that runs the program has none yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Actor { base: base.to_owned(), token: None, http: Client::new() }
 }
 

@@ -13,6 +13,7 @@ use locum::domain::client::{self, Draft};
 use locum::domain::firm::{self, NewFirm};
 use locum::domain::user::{self, Invitation};
 use locum::events::{Author, Tx};
+use locum::sealed::Seal;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +52,8 @@ pub async fn app_with(change: impl FnOnce(&mut Config)) -> TestApp {
     config.smtp_tls = SmtpTls::None;
     config.mail_from = Some("Locum <locum@locum.example>".to_owned());
     config.app_url = Some("https://app.example".parse().unwrap());
+    config.encryption_key = Some(Seal::new_key().unwrap());
+    config.allow_private_webhooks = true;
     config.statement_header = true;
     config.explorer = true;
     change(&mut config);

@@ -6,6 +6,7 @@ mod actor;
 mod app;
 mod clock;
 mod database;
+pub mod receiver;
 pub mod smtp;
 mod timing;
 
