@@ -37,11 +37,8 @@ pub struct Endpoint {
 
 /// Claims up to `at_most` of the endpoints that something is due for, those first that waited longest; others' claims
 /// are passed over, not waited for.
-pub async fn claim(
-    connection: &mut AsyncPgConnection,
-    now: DateTime<Utc>,
-    at_most: i64,
-) -> Result<Vec<Endpoint>> {
+pub async fn claim(tx: &mut Tx, at_most: i64) -> Result<Vec<Endpoint>> {
+    let now = tx.now;
     type Row = (
         (SqlUuid, SqlUuid, Text, Array<Text>, Binary),
         (Nullable<Binary>, Nullable<Timestamptz>, BigInt, BigInt, Integer),
@@ -61,7 +58,7 @@ pub async fn claim(
     let claim = claim.bind(now).bind(now).bind(now).bind(at_most).bind(now + CLAIM);
     type Found =
         ((Uuid, Uuid, String, Vec<String>, Vec<u8>), (Option<Vec<u8>>, Option<DateTime<Utc>>, i64, i64, i32));
-    let found: Vec<Found> = claim.load(connection).await?;
+    let found: Vec<Found> = claim.load(tx.sql()).await?;
     let endpoint = |((firm, id, url, event_types, secret), rest): Found| {
         let (old_secret, old_secret_until, position, claims, version) = rest;
         Endpoint {
@@ -81,14 +78,11 @@ pub async fn claim(
 }
 
 /// Lets others have the endpoint: those first that have waited longer.
-pub async fn release(
-    connection: &mut AsyncPgConnection,
-    endpoint: &Endpoint,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub async fn release(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     let update =
         sql::<()>("update webhooks set claimed_until = ? where firm_id = ? and id = ? and claims = ?");
-    update.bind(now).bind(endpoint.firm).bind(endpoint.id).bind(endpoint.claims).execute(connection).await?;
+    let update = update.bind(tx.now).bind(endpoint.firm).bind(endpoint.id).bind(endpoint.claims);
+    update.execute(tx.sql()).await?;
     Ok(())
 }
 
@@ -240,12 +234,12 @@ pub async fn note_retry(
 }
 
 /// Moves the cursor over events that the endpoint does not get.
-pub async fn pass_over(connection: &mut AsyncPgConnection, endpoint: &Endpoint, to: i64) -> Result<bool> {
+pub async fn pass_over(tx: &mut Tx, endpoint: &Endpoint, to: i64) -> Result<bool> {
     let update = sql::<()>(
         "update webhooks set position = ? where firm_id = ? and id = ? and claims = ? and position = ?",
     );
     let update = update.bind(to).bind(endpoint.firm).bind(endpoint.id).bind(endpoint.claims);
-    Ok(update.bind(endpoint.position).execute(connection).await? == 1)
+    Ok(update.bind(endpoint.position).execute(tx.sql()).await? == 1)
 }
 
 /// Pauses an endpoint; `false` if it is paused already.

@@ -95,7 +95,7 @@ impl Webhooks {
     }
 
     async fn claim(&self, at_most: i64) -> Result<Vec<Endpoint>> {
-        store::claim(&mut *self.log.reader().await?, self.log.clock.now(), at_most).await
+        self.log.transact(Author::System, async |tx| store::claim(tx, at_most).await).await
     }
 
     /// Serves one endpoint for a few rounds, and lets go of it.
@@ -106,7 +106,7 @@ impl Webhooks {
                     break;
                 }
             }
-            store::release(&mut *self.log.reader().await?, &endpoint, self.log.clock.now()).await
+            self.log.transact(Author::System, async |tx| store::release(tx, &endpoint).await).await
         };
         if let Err(error) = served.await {
             tracing::warn!(webhook = %endpoint.id, ?error, "a webhook waits until its claim lapses");
@@ -124,7 +124,9 @@ impl Webhooks {
         };
         if events.is_empty() && retries.is_empty() {
             if head > endpoint.position {
-                store::pass_over(&mut *self.log.reader().await?, endpoint, head).await?;
+                let pass =
+                    self.log.transact(Author::System, async |tx| store::pass_over(tx, endpoint, head).await);
+                pass.await?;
             }
             return Ok(false);
         }
@@ -203,12 +205,10 @@ impl Webhooks {
         note: impl AsyncFnOnce(&mut diesel_async::AsyncPgConnection) -> Result<Option<Standing>>,
     ) -> Result<Option<Standing>> {
         tracing::debug!(webhook = %endpoint.id, attempt = attempt.number, status = attempt.status, "a webhook was called");
-        if attempt.delivered {
-            return note(&mut *self.log.reader().await?).await;
-        }
         let noted = self.log.transact(Author::System, async |tx| {
             let standing = note(tx.sql()).await?;
-            let reason = standing.and_then(|standing| too_much(attempt, standing));
+            let reason =
+                standing.filter(|_| !attempt.delivered).and_then(|standing| too_much(attempt, standing));
             if let Some(reason) = reason
                 && store::pause(tx, endpoint, reason).await?
             {
