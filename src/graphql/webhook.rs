@@ -6,8 +6,9 @@ use super::error::{OfOne, Payload};
 use super::guard::{list_size, own_only};
 use super::node::{global, local};
 use crate::domain::page::{Page, Slice};
+use crate::domain::sign_in;
 use crate::domain::webhook::{self, ChangedWebhook, DeliveryState, NewWebhook, Opened, Replay, WebhookState};
-use crate::error::{Refusal, Result};
+use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::event::PauseReason;
 use crate::events::{Author, Tx};
 use crate::id::NodeType;
@@ -515,7 +516,15 @@ where
         + Send
         + 'static,
 {
-    let (log, caller) = (ctx.services().log.clone(), ctx.caller()?.clone());
-    ctx.detached(async move { log.transact(Author::from(&caller), async |tx| work(tx, &caller).await).await })
-        .await
+    let (log, caller, field) = (ctx.services().log.clone(), ctx.caller()?.clone(), ctx.field_name());
+    ctx.detached(async move {
+        let done = log.transact(Author::from(&caller), async |tx| work(tx, &caller).await).await;
+        if let Err(error) = &done
+            && error.code() == ErrorCode::Forbidden
+        {
+            sign_in::note_denial(&log, &caller, error.code(), field).await;
+        }
+        done
+    })
+    .await
 }

@@ -9,7 +9,7 @@ const WEBHOOK: &str =
     "webhook { id url description eventTypes state pauseReason failingSince cursor oldSecretUntil version }";
 
 impl Actor {
-    async fn hook(&self, mutation: &str, input: Value) -> Answer {
+    pub async fn hook(&self, mutation: &str, input: Value) -> Answer {
         let kind = match mutation {
             "createWebhook" | "updateWebhook" | "replayWebhook" => {
                 format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..])
@@ -29,7 +29,7 @@ impl Actor {
     }
 
     /// Makes one; answers its id and secret.
-    async fn hooked(&self, receiver: &Receiver, types: &[&str]) -> (String, String) {
+    pub async fn hooked(&self, receiver: &Receiver, types: &[&str]) -> (String, String) {
         let made = self.hook("createWebhook", json!({ "url": receiver.url(), "eventTypes": types })).await;
         (made.text("/data/createWebhook/webhook/id"), made.text("/data/createWebhook/secret"))
     }
@@ -132,6 +132,8 @@ async fn abuse_3_20_only_a_setup_admin_as_themselves_has_to_do_with_webhooks_and
             assert!(found.at("/data/node").is_null() && found.code().is_none());
         }
     }
+    let denied = "select count(*) from events where type = 'AccessDenied' and payload ->> 'operation' = 'createWebhook'";
+    assert_eq!(app.count(denied).await, 1, "the auditors hear of it");
     // In somebody's name, even for whoever is a setup admin, and even for reading.
     let bo = app.actor("bo").await;
     app.sql("update users set capabilities = '{SETUP_ADMIN}' where handle = 'bo'").await;
