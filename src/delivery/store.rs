@@ -132,7 +132,7 @@ async fn summary(tx: &mut Tx, claim: &Claim) -> Result<Summary> {
          from mail_deliveries m
          join firms f on f.id = m.firm_id
          join events d on d.firm_id = m.firm_id and d.id = m.event_id
-         join events e on e.firm_id = m.firm_id and e.principal_id = m.user_id
+         join events e on e.firm_id = m.firm_id and e.principal_id = m.user_id and e.type <> 'AccessDenied'
            and e.occurred_at >= ((d.payload ->> 'since')::timestamp at time zone f.time_zone)
            and e.occurred_at < ((d.payload ->> 'until')::timestamp at time zone f.time_zone)
          join users x on x.firm_id = e.actor_firm_id and x.id = e.actor_id

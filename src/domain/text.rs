@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 /// log's line: control characters, line and paragraph separators, and encoded words.
 pub fn line(field: &str, text: &str, max: usize) -> Result<String> {
     let text: String = text.trim().nfc().collect();
-    if text.is_empty() {
+    if text.chars().all(is_invisible) {
         return Err(Refusal::input(field, "This must not be empty.").into());
     }
     if text.chars().count() > max {
@@ -34,6 +34,11 @@ pub fn paragraphs(field: &str, text: &str, max: usize) -> Result<String> {
         return Err(Refusal::input(field, "This has a character that cannot be taken.").into());
     }
     Ok(text)
+}
+
+/// What takes no room: a text of nothing else says nothing.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}')
 }
 
 /// Control characters, separators, and what turns the direction of text around.
@@ -94,7 +99,8 @@ mod tests {
 
     #[test]
     fn abuse_30_what_could_break_out_of_a_header_is_not_a_line() {
-        for bad in ["a\rb", "a\nb", "a\0b", "a\u{2028}b", "=?utf-8?q?x?=", "a\u{202e}b", " ", ""] {
+        for bad in ["a\rb", "a\nb", "a\0b", "a\u{2028}b", "=?utf-8?q?x?=", "a\u{202e}b", " ", "", "\u{200b}"]
+        {
             assert!(line("name", bad, 200).is_err(), "{bad:?}");
         }
         assert_eq!(line("name", " Luís Gonçalves ", 200).ok().as_deref(), Some("Luís Gonçalves"));

@@ -4,7 +4,7 @@ use super::client::Client;
 use super::connection::{self, PageInfo};
 use super::context::Locum;
 use super::error::{OfOne, Payload};
-use super::guard::impersonatable;
+use super::guard::{impersonatable, list_size};
 use super::in_place::InPlace;
 use super::loaders::ClientLoader;
 use super::node::{global, local};
@@ -12,12 +12,13 @@ use crate::caller::{Action, UserKey};
 use crate::domain::case::{self, CaseState, ChangedCase, NewCase, Selection};
 use crate::domain::page::{Page, Slice};
 use crate::error::{Error, Result};
-use crate::events::Author;
+use crate::events::{Author, Subject};
 use crate::id::NodeType;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
+use uuid::Uuid;
 
 /// A titled document of facts about a client.
 #[derive(Description)]
@@ -48,6 +49,7 @@ impl Case {
 
     /// Whom it is about.
     async fn client(&self, ctx: &Context<'_>) -> Result<InPlace<Client>> {
+        ctx.note_read("client", Some(Subject(NodeType::Client, self.0.client_id)));
         let key = UserKey { firm: self.0.firm_id, id: self.0.client_id };
         let loader = ctx.data_unchecked::<DataLoader<ClientLoader>>();
         let client = loader.load_one(key).await.map_err(|error| Error::stop(error.code()))?;
@@ -59,7 +61,8 @@ impl Case {
         &self.0.title
     }
 
-    /// What it says, in its order. While impersonating, the principal sees which cases were read.
+    /// What it says, in its order: at most 64,000 characters in all. While impersonating, the principal sees which cases were read.
+    #[graphql(directive = list_size::apply(5))]
     async fn facts(&self, ctx: &Context<'_>) -> Vec<InPlace<Fact>> {
         ctx.note_read("case", Some(self.0.subject()));
         let fact = |fact: &case::Fact| InPlace(Fact { name: fact.name.clone(), value: fact.value.clone() });
@@ -243,6 +246,10 @@ crate::payload! {
     }
 }
 
+fn of_client(case: &case::Case) -> Option<Uuid> {
+    Some(case.client_id)
+}
+
 fn domain(facts: Vec<Fact>) -> Vec<case::Fact> {
     facts.into_iter().map(|Fact { name, value }| case::Fact { name, value }).collect()
 }
@@ -262,7 +269,7 @@ impl Mutations {
         let created = async {
             let client = local(NodeType::Client, &input.client_id, "clientId")?;
             let new = NewCase { client, title: input.title, facts: domain(input.facts) };
-            ctx.mutate(|tx, caller| case::create(tx, caller, new).boxed()).await
+            ctx.mutate_of_client(of_client, |tx, caller| case::create(tx, caller, new).boxed()).await
         };
         CreateCasePayload::answer(created.await)
     }
@@ -279,12 +286,15 @@ impl Mutations {
             let id = local(NodeType::Case, &input.case_id, "caseId")?;
             let facts = input.facts.map(domain);
             let changed = ChangedCase { title: input.title, facts, state: input.state };
-            ctx.mutate(move |tx, caller| case::update(tx, caller, id, version, changed).boxed()).await
+            ctx.mutate_of_client(of_client, move |tx, caller| {
+                case::update(tx, caller, id, version, changed).boxed()
+            })
+            .await
         };
         UpdateCasePayload::answer(updated.await)
     }
 
-    /// Gives out a link to a case, laid out for paper. It can be opened once, within five minutes, as long as the session
+    /// Gives out a link to a case, laid out for paper; a new one each time, also with the same idempotency key. It can be opened once, within five minutes, as long as the session
     /// and the impersonation last. While impersonating it needs `PRINT`; the principal sees that it was printed.
     #[graphql(directive = impersonatable::apply(Action::Print))]
     async fn print_case(

@@ -228,7 +228,11 @@ impl Mutations {
                 client_type: input.client_type,
                 reference: given(input.reference),
             };
-            ctx.mutate(move |tx, caller| client::update(tx, caller, id, version, changed).boxed()).await
+            ctx.mutate_of_client(
+                |client: &client::Client| Some(client.row.id),
+                move |tx, caller| client::update(tx, caller, id, version, changed).boxed(),
+            )
+            .await
         };
         UpdateClientPayload::answer(updated.await)
     }

@@ -3,11 +3,12 @@
 use crate::caller::Caller;
 use crate::config::Limits;
 use crate::db::{Connection, counting};
+use crate::domain::access;
 use crate::domain::impersonation::{Read, Seen};
 use crate::domain::sign_in::{self, Authenticated};
 use crate::domain::throttle::Network;
 use crate::domain::user::password::Hasher;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::idempotency::{self, Key};
 use crate::events::{Author, Log, Subject, Tx};
 use crate::reach::Reach;
@@ -116,7 +117,22 @@ pub trait Locum {
         F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
         Self: Sync,
     {
-        self.mutate_within(|caller| caller.acting().map(|acting| acting.principal.id), work)
+        self.mutate_within(of_impersonation, |_| None, work)
+    }
+
+    /// The same for a change of a client, or of what belongs to one: a repetition answers only as long as the caller still
+    /// reaches the client.
+    fn mutate_of_client<T, F>(
+        &self,
+        client: fn(&T) -> Option<Uuid>,
+        work: F,
+    ) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        Self: Sync,
+    {
+        self.mutate_within(of_impersonation, client, work)
     }
 
     /// The same for a change of the session itself, which may change who is acted for: in another session it is another
@@ -127,13 +143,14 @@ pub trait Locum {
         F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
         Self: Sync,
     {
-        self.mutate_within(|caller| Some(caller.session), work)
+        self.mutate_within(|caller| Some(caller.session), |_| None, work)
     }
 
-    /// The same; the record of an idempotency key is within what `scope` says.
+    /// The same; the record of an idempotency key is within what `scope` says, and holds while the `client` is reached.
     fn mutate_within<T, F>(
         &self,
         scope: fn(&Caller) -> Option<Uuid>,
+        client: fn(&T) -> Option<Uuid>,
         work: F,
     ) -> impl Future<Output = Result<T>> + Send
     where
@@ -153,7 +170,7 @@ pub trait Locum {
             let (log, field) = (self.services().log.clone(), self.field_name());
             self.detached(async move {
                 let mut tx = log.begin(Author::from(&caller)).await?;
-                match once(&mut tx, &caller, key, work).await {
+                match once(&mut tx, &caller, key, client, work).await {
                     Ok(value) => tx.commit().await.map(|()| value),
                     Err(error) => {
                         tx.roll_back().await;
@@ -196,13 +213,29 @@ pub trait Locum {
     }
 }
 
-async fn once<T, F>(tx: &mut Tx, caller: &Caller, key: Option<Key>, work: F) -> Result<T>
+/// A change in somebody's name is one of that impersonation.
+fn of_impersonation(caller: &Caller) -> Option<Uuid> {
+    caller.acting().map(|acting| acting.impersonation)
+}
+
+async fn once<T, F>(
+    tx: &mut Tx,
+    caller: &Caller,
+    key: Option<Key>,
+    client: fn(&T) -> Option<Uuid>,
+    work: F,
+) -> Result<T>
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
     F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
 {
     let Some(key) = key else { return work(tx, caller).await };
-    if let Some(first) = idempotency::recall(tx, &key).await? {
+    if let Some(first) = idempotency::recall::<T>(tx, &key).await? {
+        if let Some(client) = client(&first)
+            && access::count_of(tx.sql(), caller, &[client]).await? == 0
+        {
+            return Err(Refusal::new(ErrorCode::NotFound).into());
+        }
         return Ok(first);
     }
     let value = work(tx, caller).await?;

@@ -73,7 +73,10 @@ pub async fn update(
     Ok(case)
 }
 
-/// Facts as they are kept: at most 250, a name of one line, a value of up to 10,000 characters.
+/// Most characters of all facts of a case.
+const MOST: usize = 64_000;
+
+/// Facts as they are kept: at most 250, a name of one line, a value of up to 10,000 characters, 64,000 in all.
 fn checked(facts: Vec<Fact>) -> Result<Vec<Fact>> {
     if facts.len() > LIST_MAX {
         return Err(Refusal::input("facts", format!("A case has at most {LIST_MAX} facts.")).into());
@@ -84,7 +87,13 @@ fn checked(facts: Vec<Fact>) -> Result<Vec<Fact>> {
             value: text::paragraphs("facts", &fact.value, 10_000)?,
         })
     };
-    facts.into_iter().map(fact).collect()
+    let facts: Vec<Fact> = facts.into_iter().map(fact).collect::<Result<_>>()?;
+    let characters: usize =
+        facts.iter().map(|fact| fact.name.chars().count() + fact.value.chars().count()).sum();
+    if characters > MOST {
+        return Err(Refusal::input("facts", format!("The facts have more than {MOST} characters.")).into());
+    }
+    Ok(facts)
 }
 
 /// What an event about a case says, and who hears of it.

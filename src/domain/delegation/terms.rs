@@ -5,7 +5,7 @@ use super::store::DelegationRow;
 use crate::caller::Action;
 use crate::defaults::LIST_MAX;
 use crate::error::{Refusal, Result};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
 /// The terms of a delegation.
@@ -88,6 +88,11 @@ fn check_list(clients: &[Uuid]) -> Result<()> {
 }
 
 fn check_dates(from: DateTime<Utc>, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<()> {
+    for (field, moment) in [("validFrom", Some(from)), ("validUntil", until)] {
+        if moment.is_some_and(|moment| !(1970..=9999).contains(&moment.year())) {
+            return Err(Refusal::input(field, "This is not in the years 1970 to 9999.").into());
+        }
+    }
     if until.is_some_and(|until| until <= from || until <= now) {
         let message = "This is not after the beginning, or is over already.";
         return Err(Refusal::input("validUntil", message).into());

@@ -279,7 +279,7 @@ pub(super) async fn claim_summaries(tx: &mut Tx) -> Result<Vec<Summary>> {
            update users u set summarized_on = due.until from due where u.firm_id = due.firm_id and u.id = due.id
          )
          select due.firm_id, due.id, due.since, due.until, exists (
-           select from events e where e.firm_id = due.firm_id and e.principal_id = due.id
+           select from events e where e.firm_id = due.firm_id and e.principal_id = due.id and e.type <> 'AccessDenied'
              and e.occurred_at >= due.since::timestamp at time zone due.time_zone
              and e.occurred_at < due.until::timestamp at time zone due.time_zone)
          from due",

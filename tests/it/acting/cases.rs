@@ -272,3 +272,32 @@ async fn lists_of_cases_take_as_many_statements_for_many_as_for_few() {
     assert_eq!(count().await, few);
     assert_eq!(few, [4, 3]);
 }
+
+#[tokio::test]
+async fn abuse_6_a_repetition_shows_nothing_that_is_not_reached_any_more() {
+    let app = app().await;
+    let (ana, bo) = (app.actor("ana").await, app.actor("bo").await);
+    let (chidi, case) = case_of_chidi(&ana).await;
+    let amelie = ana.client_id("Amélie Laurent").await;
+    let id = ana.granted("bo@harbour.example", json!({})).await;
+    bo.start(&id, "READ_WRITE").await;
+    let query = "mutation ($input: UpdateClientInput!) { updateClient(input: $input) {
+        client { name cases { facts { value } } } userErrors { code } } }";
+    let input = json!({ "input": { "clientId": chidi, "expectedVersion": 1, "name": "Chidi O." } });
+    let headers = [("idempotency-key", "once")];
+    assert_eq!(bo.send_with(query, input.clone(), &headers).await.code(), None);
+    assert_eq!(bo.send_with(query, input.clone(), &headers).await.code(), None, "a repetition answers");
+    ana.update_delegation(&id, 1, json!({ "clients": [amelie] })).await;
+    ana.update_case(&case, 1, json!({ "facts": [{ "name": "New", "value": "a secret" }] })).await;
+    let replayed = bo.send_with(query, input.clone(), &headers).await;
+    assert_eq!(code(&replayed), "NOT_FOUND");
+    assert!(!replayed.json.to_string().contains("secret"));
+    ana.update_delegation(&id, 2, json!({ "clients": null })).await;
+    bo.stop().await;
+    bo.start(&id, "READ_WRITE").await;
+    assert_eq!(
+        code(&bo.send_with(query, input, &headers).await),
+        "CONFLICT",
+        "in another impersonation it is another change"
+    );
+}
