@@ -1,7 +1,7 @@
 //! People do whatever they can think of, at any time of the week, and the service does what a plain model of the design
 //! says: 10,000 steps, each one drawn by chance, and each answer compared.
 //!
-//! A run that finds a difference says the seed and the last steps; `LOCUM_TEST_SEED=… bin/test model` repeats it.
+//! A run that finds a difference says the seed and the last steps; `TEST_SEED=… bin/test model` repeats it.
 
 mod chance;
 mod driver;
@@ -17,7 +17,7 @@ const STEPS: usize = 2_500;
 /// The seed of the stories, if the test run sets another one.
 #[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
 fn seed(usual: u64) -> u64 {
-    std::env::var("LOCUM_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(usual)
+    std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(usual)
 }
 
 async fn agrees(usual: u64, from: &str) {
