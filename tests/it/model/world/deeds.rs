@@ -227,7 +227,13 @@ impl World {
             let by = &self.delegations[self.impersonations[it].delegation];
             let concerned = by.principal == person || by.delegate == Some(person);
             if concerned {
+                let runs = self.end_of(it).is_none();
                 self.end(it, &["INACTIVATED"]);
+                // A sweep that began before can be the one that writes it down, with its own time.
+                let Impersonation { started, ended, .. } = &mut self.impersonations[it];
+                if let Some(end) = ended.as_mut().filter(|_| runs) {
+                    end.from = *started;
+                }
             }
         }
     }
