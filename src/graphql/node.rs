@@ -95,7 +95,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         NodeType::Case => {
             let found =
                 ctx.read(move |connection, caller| Box::pin(case::find(connection, caller, id))).await?;
-            found.iter().for_each(|_| ctx.note_read("node", Some(Subject(node, id))));
+            found.iter().for_each(|_| ctx.note_read("case", Some(Subject(node, id))));
             Ok(found.map(|case| Node::Case(case.into())))
         }
         NodeType::Delegation => {

@@ -258,7 +258,7 @@ async fn lists_of_cases_take_as_many_statements_for_many_as_for_few() {
     let ana = app.actor("ana").await;
     let (chidi, _) = case_of_chidi(&ana).await;
     let list = "{ cases(first: 100) { totalCount edges { node { title facts { name } client { name primaryAdviser { name } } } } } }";
-    let beside = "{ clients(first: 20) { edges { node { name cases { title facts { name } } } } } }";
+    let beside = "{ clients(first: 10) { edges { node { name cases { title facts { name } } } } } }";
     let count = async || {
         let [list, beside] = [list, beside].map(|query| ana.send(query, json!({})));
         let (list, beside) = (list.await, beside.await);

@@ -52,6 +52,7 @@ async fn the_principal_sees_every_start_view_edit_print_and_end_with_both_names(
             "CaseUpdated",
             "CaseCreated",
             "ImpersonatedAction",
+            "ImpersonatedAction",
             "ClientUpdated",
             "CasePrinted",
             "ImpersonationEnded"
@@ -76,7 +77,7 @@ async fn the_principal_sees_every_start_view_edit_print_and_end_with_both_names(
 
     let own = bo.events().await;
     let of_ana = own.iter().filter(|event| event["principal"]["handle"] == "ana").count();
-    assert_eq!(of_ana, 9, "the actor hears of their own part");
+    assert_eq!(of_ana, 10, "the actor hears of their own part");
     assert!(!ben.events().await.iter().any(|event| event["principal"]["handle"] == "ana"
         && event["type"] != "ClientUpdated"
         && event["type"] != "CaseUpdated"));
