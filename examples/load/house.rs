@@ -45,6 +45,8 @@ impl House {
         command.env("LOCUM_APP_URL", "https://app.example").env("LOCUM_PUBLIC_URL", "https://api.example");
         command.env("LOCUM_MAIL_FROM", "Locum <locum@locum.example>").env("LOCUM_SMTP_TLS", "none");
         command.env("LOCUM_SMTP_HOST", "127.0.0.1").env("LOCUM_SMTP_PORT", mail.port().to_string());
+        // Nothing that is measured is sealed, but `serve` starts with a key only.
+        command.env("LOCUM_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
         command.envs(change.iter().copied());
         Self::start(settings, command).await
     }
