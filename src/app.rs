@@ -1,7 +1,9 @@
 //! The composition root: puts the house together and runs it, for `locum dev`, `locum serve` and every test.
 //!
-//! Who takes part: the two listeners, the relay that sends mails, the worker that pushes events to webhooks, the
-//! maintenance that follows the database's clock and sweeps up. To stop: readiness goes off, no new connection is taken, what runs is finished, and then the pool closes.
+//! Who takes part: the two listeners, the relay that sends mails, the worker that pushes events to webhooks, the bus to the
+//! other nodes, whoever judges those who are connected, the maintenance that follows the database's clock and sweeps up.
+//! To stop: readiness goes off, no new connection is taken, those that stay open for long are closed one after the other,
+//! what runs is finished, and then the pool closes.
 
 use crate::clock::{Clock, DatabaseClock};
 use crate::config::Config;
@@ -9,8 +11,10 @@ use crate::db::{Database, migrations};
 use crate::delivery::mail::Transport;
 use crate::delivery::webhook::{Sender, Webhooks};
 use crate::delivery::{Links, Relay};
+use crate::domain::feed::Feeds;
 use crate::domain::user::password::Hasher;
 use crate::domain::{case, impersonation, link, session, sign_in, throttle, webhook};
+use crate::events::bus::{self, Bus};
 use crate::events::{Author, Hub, Log, Tx, idempotency};
 use crate::graphql::{self, Services};
 use crate::http::{self, Door, ops};
@@ -20,6 +24,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::serve::ListenerExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use secrecy::ExposeSecret;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -84,6 +89,7 @@ impl App {
             log: log.clone(),
             hasher: Hasher::start(limits.password_queue)?,
             seen: Arc::default(),
+            feeds: Feeds::default(),
             limits,
             open_registration: config.open_registration,
             public_url: config.public_url.clone(),
@@ -101,8 +107,11 @@ impl App {
         let mut origins = parts.origins;
         origins.extend(config.allowed_origins.iter().cloned());
         origins.extend([&config.app_url, &config.public_url].into_iter().flatten().map(origin));
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let door = Door {
             face,
+            closing: stop.clone(),
+            connections: tasks.clone(),
             services: app.services.clone(),
             explorer: config.explorer,
             origins,
@@ -119,7 +128,6 @@ impl App {
         let listener = listen(config.listen, "LOCUM_LISTEN").await?;
         let ops_listener = listen(config.ops_listen, "LOCUM_OPS_LISTEN").await?;
         let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
-        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.spawn(serve(listener, http::router(Arc::new(door)).merge(parts.extra), stop.clone()));
         // Health can be asked until the end.
         tokio::spawn(serve(ops_listener, ops::router(ops), CancellationToken::new()));
@@ -135,6 +143,9 @@ impl App {
             let sender = Sender::new(app.services.reach.clone())?;
             tasks.spawn(Webhooks::new(app.log.clone(), seal, sender).run(stop.clone()));
         }
+        tasks.spawn(bus::run(bus(config)?, app.log.hub.clone(), stop.clone()));
+        tasks.spawn(app.log.hub.clone().sweep(app.log.database.clone(), stop.clone()));
+        tasks.spawn(sign_in::judge_seats(app.log.clone(), stop.clone()));
         tasks.spawn(maintain(app.log.clone(), app.follows.clone(), stop.clone()));
         Ok(Running { app, address, ops_address, stop, ready, tasks })
     }
@@ -153,6 +164,14 @@ impl Running {
         }
         self.app.log.database.close();
     }
+}
+
+/// What carries wake-ups between the nodes.
+fn bus(config: &Config) -> anyhow::Result<Box<dyn Bus>> {
+    Ok(match &config.nats_url {
+        Some(url) => Box::new(bus::Nats { url: url.expose_secret().to_owned() }),
+        None => Box::new(bus::Postgres { url: config.database_url()?.to_owned() }),
+    })
 }
 
 async fn listen(address: SocketAddr, name: &str) -> anyhow::Result<TcpListener> {

@@ -39,6 +39,8 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Most connections to the database.
     pub database_pool: usize,
+    /// A NATS server that carries wake-ups between the nodes; without one PostgreSQL does. A secret: it may have a password.
+    pub nats_url: Option<SecretString>,
     /// The browser app that links in mails point to; without one they open the explorer.
     pub app_url: Option<Url>,
     /// The service's own address, as people reach it.
@@ -115,6 +117,8 @@ pub struct Limits {
     pub cost_bucket: u32,
     /// Points that come back each second.
     pub cost_restore_rate: u32,
+    /// Most operations that run over one WebSocket; it is closed with 4429.
+    pub socket_operations: usize,
     /// Longest execution in seconds; `UNAVAILABLE`.
     pub execution_seconds: u64,
     /// Sign-ins a minute per network (an IPv4 address, the /64 of an IPv6 one) and per account; `RATE_LIMITED`.
@@ -146,6 +150,7 @@ impl Default for Limits {
             errors: 20,
             cost_bucket: 10_000,
             cost_restore_rate: 200,
+            socket_operations: 32,
             execution_seconds: 10,
             sign_ins_per_minute: 5,
             public_actions_per_hour: 60,
@@ -158,7 +163,7 @@ impl Default for Limits {
 }
 
 /// Keys whose values are never shown, and can come from a file.
-const SECRETS: [&str; 3] = ["database_url", "encryption_key", "smtp_password"];
+const SECRETS: [&str; 4] = ["database_url", "encryption_key", "nats_url", "smtp_password"];
 
 /// Reads it all. `flags` are the values given on the command line, by key.
 ///

@@ -38,3 +38,7 @@ pub const OLD_SECRET: TimeDelta = TimeDelta::hours(24);
 pub const DELIVERY_KEPT: TimeDelta = TimeDelta::days(30);
 /// Most events of one replay; more go by the cursor.
 pub const REPLAYED_AT_ONCE: i64 = 1_000;
+/// How far back the log can be followed from; reading it in pages goes back to its beginning.
+pub const FEED: TimeDelta = TimeDelta::days(90);
+/// Longest time for which a stream says nothing of how far it has come.
+pub const CHECKPOINT: std::time::Duration = std::time::Duration::from_secs(15);

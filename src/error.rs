@@ -67,6 +67,8 @@ pub struct Stop {
     pub retry_after: Option<u32>,
     /// The action or the mode that an impersonation lacks for it.
     pub missing: Option<&'static str>,
+    /// The position from which a log can still be followed.
+    pub earliest: Option<i64>,
 }
 
 impl Refusal {
@@ -113,19 +115,32 @@ impl Error {
 
     /// A stop that says in other words what was wrong.
     pub fn stop_saying(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self::Stop(Stop { code, message: message.into(), retry_after: None, missing: None })
+        Self::Stop(Stop { code, message: message.into(), retry_after: None, missing: None, earliest: None })
     }
 
     /// An action or a mode that an impersonation lacks.
     pub fn out_of_scope(missing: &'static str, message: impl Into<String>) -> Self {
         let code = ErrorCode::OutOfScope;
-        Self::Stop(Stop { code, message: message.into(), retry_after: None, missing: Some(missing) })
+        Self::Stop(Stop {
+            code,
+            message: message.into(),
+            retry_after: None,
+            missing: Some(missing),
+            earliest: None,
+        })
     }
 
     /// A stop that passes by itself.
     pub fn retry_after(code: ErrorCode, seconds: u32) -> Self {
         let (message, retry_after) = (code.message().to_owned(), Some(seconds.max(1)));
-        Self::Stop(Stop { code, message, retry_after, missing: None })
+        Self::Stop(Stop { code, message, retry_after, missing: None, earliest: None })
+    }
+
+    /// A cursor that lies too far back, with the earliest position to begin behind.
+    pub fn cursor_expired(earliest: i64) -> Self {
+        let code = ErrorCode::CursorExpired;
+        let (message, earliest) = (code.message().to_owned(), Some(earliest));
+        Self::Stop(Stop { code, message, retry_after: None, missing: None, earliest })
     }
 
     /// A fault of ours.

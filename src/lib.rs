@@ -1,16 +1,16 @@
 //! # Locum: who may act for whom, on which clients
 //!
 //! One crate. A request comes in at the top, goes straight down and comes back the same way; an event comes out of the
-//! log at the bottom and leaves by mail. No floor knows the floors above it, and a test refuses any other arrow.
+//! log at the bottom and leaves by mail or along a stream. No floor knows the floors above it, and a test refuses any other arrow.
 //!
 //! | floor | what it is |
 //! |---|---|
 //! | [`cli`] | one file per command: `dev`, `serve`, `migrate`, `schema`, `user`, `import`, `doctor` … |
 //! | [`app`] | the composition root, used by the command line and by every test |
-//! | [`http`] | the door: GraphQL over HTTP, credentials → [`caller::Caller`], the explorer, health |
+//! | [`http`] | the door: GraphQL over HTTP, WebSockets and event streams, credentials → [`caller::Caller`], the explorer, health |
 //! | [`graphql`] | the face: one file per noun with its types and thin resolvers; admission, cost, errors |
 //! | [`domain`] | the rules: one folder per noun, `mod.rs` (types, commands, rules) and `store.rs` (its only SQL) |
-//! | [`events`] | the closed list of events, the log under the firm's head row, wake-ups |
+//! | [`events`] | the closed list of events, the log under the firm's head row, wake-ups and the bus between nodes, who is connected |
 //! | [`db`] | the pool, the embedded PostgreSQL, migrations, the schema as diesel sees it |
 //! | [`delivery`] | what leaves the house, beside the other floors: knows `events` and `db` only |
 //!

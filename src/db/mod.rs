@@ -6,6 +6,7 @@
 
 pub mod embedded;
 pub mod health;
+pub mod listen;
 pub mod migrations;
 pub mod probe;
 pub mod row;

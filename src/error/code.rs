@@ -140,6 +140,9 @@ codes! {
     /// The operation costs more than is allowed at once, or the session's allowance is used up.
     CostExceeded = "COST_EXCEEDED", Errors(429),
         "This operation costs too much.", "Ask for fewer fields or smaller pages; `extensions.cost` shows what an operation costs. With `retryAfter`: wait so many seconds.";
+    /// The cursor lies further back than the log can be followed from.
+    CursorExpired = "CURSOR_EXPIRED", Errors(410),
+        "This cursor is too old to go on from.", "Begin behind `earliestCursor`, and read what was missed in between with the query `events`.";
     /// The idempotency key was used with another body.
     IdempotencyConflict = "IDEMPOTENCY_CONFLICT", Errors(422),
         "This idempotency key was used with another body.", "Take a new key for a new change.";

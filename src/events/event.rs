@@ -478,6 +478,20 @@ impl Event {
 }
 
 impl Event {
+    /// Whose sessions it changes: somebody starts or ceases to act for a principal, or may cease to.
+    pub fn changes_rights_of(&self) -> Option<UserKey> {
+        match self {
+            Self::DelegationChanged { parties, .. }
+            | Self::DelegationRevoked { parties, .. }
+            | Self::DelegationDeclined { parties, .. }
+            | Self::DelegationExpired { parties, .. }
+            | Self::ImpersonationStarted { parties, .. }
+            | Self::ImpersonationSwitched { parties, .. }
+            | Self::ImpersonationEnded { parties, .. } => parties.delegate,
+            _ => None,
+        }
+    }
+
     /// When it happens, in a sentence; a new event does not compile without one, and the catalogue has it.
     pub fn meaning(&self) -> &'static str {
         match self {

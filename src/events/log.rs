@@ -66,6 +66,8 @@ pub struct Tx {
     pub limits: Arc<Limits>,
     hub: Hub,
     recorded: Vec<(Uuid, Author, Event)>,
+    /// Whose sessions, or whom they act for, may have ended.
+    rights: Vec<UserKey>,
 }
 
 impl Log {
@@ -74,7 +76,8 @@ impl Log {
         let mut connection = self.database.connection().await?;
         db::begin(&mut connection).await?;
         let (limits, hub) = (self.limits.clone(), self.hub.clone());
-        Ok(Tx { connection, now: self.clock.now(), author, limits, hub, recorded: Vec::new() })
+        let now = self.clock.now();
+        Ok(Tx { connection, now, author, limits, hub, recorded: Vec::new(), rights: Vec::new() })
     }
 
     /// A connection for reading, by which nothing can be changed; `UNAVAILABLE` if none is free in time.
@@ -115,21 +118,28 @@ impl Tx {
 
     /// Records what happened in `firm`, in the name of the present author; written by the commit.
     pub fn record(&mut self, firm: Uuid, event: Event) {
+        self.rights.extend(event.changes_rights_of());
         self.recorded.push((firm, self.author, event));
+    }
+
+    /// Says that sessions of this user, or whom they act for, may have changed: once it is committed, what is connected
+    /// by them is judged anew.
+    pub fn changes_rights_of(&mut self, user: UserKey) {
+        self.rights.push(user);
     }
 
     /// Writes the events and commits. Nothing happens between the lock on the head row and the commit.
     pub async fn commit(mut self) -> Result<()> {
         let batches = self.batches()?;
-        let grown = !batches.is_empty();
+        let mut heads = Vec::with_capacity(batches.len());
         // In the order of the firms' ids, so that two such transactions never wait for each other.
         for (firm, batch) in batches {
             let append = sql::<BigInt>("select append_events(?, ?)").bind(firm).bind(Value::Array(batch));
-            append.get_result::<i64>(&mut *self.connection).await?;
+            heads.push((firm, append.get_result(&mut *self.connection).await?));
         }
         AnsiTransactionManager::commit_transaction(&mut *self.connection).await?;
-        if grown {
-            self.hub.wake();
+        if !(heads.is_empty() && self.rights.is_empty()) {
+            self.hub.committed(&heads, &self.rights);
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::caller::Caller;
 use crate::config::Limits;
 use crate::db::{Connection, counting};
 use crate::domain::access;
+use crate::domain::feed::Feeds;
 use crate::domain::impersonation::{Read, Seen};
 use crate::domain::sign_in::{self, Authenticated};
 use crate::domain::throttle::Network;
@@ -30,6 +31,8 @@ pub struct Services {
     pub log: Log,
     pub hasher: Hasher,
     pub seen: Arc<Seen>,
+    /// The logs that are followed on this node.
+    pub feeds: Feeds,
     pub limits: Arc<Limits>,
     /// Whether anybody may register a firm.
     pub open_registration: bool,

@@ -46,7 +46,7 @@ impl Documents {
         limits::expand(&document, &self.limits)?;
         let document = Arc::new(document);
         // A password may stand in the text of a change.
-        if document.operations.iter().all(|(_, operation)| operation.node.ty == OperationType::Query) {
+        if document.operations.iter().all(|(_, operation)| operation.node.ty != OperationType::Mutation) {
             self.known(|known| known.remember(text, document.clone()));
         }
         Ok(document)

@@ -174,12 +174,12 @@ macro_rules! payload {
 impl From<Error> for async_graphql::Error {
     fn from(error: Error) -> Self {
         let code = error.code();
-        let (message, retry_after, missing) = match error {
-            Error::Refused(refusal) => (refusal.message, None, None),
-            Error::Stop(stop) => (stop.message, stop.retry_after, stop.missing),
+        let (message, retry_after, missing, earliest) = match error {
+            Error::Refused(refusal) => (refusal.message, None, None, None),
+            Error::Stop(stop) => (stop.message, stop.retry_after, stop.missing, stop.earliest),
             Error::Internal(cause) => {
                 tracing::error!(error = %cause, "a fault of ours");
-                (code.message().to_owned(), None, None)
+                (code.message().to_owned(), None, None, None)
             }
         };
         async_graphql::Error::new(message).extend_with(|_, extensions| {
@@ -189,6 +189,9 @@ impl From<Error> for async_graphql::Error {
             }
             if let Some(missing) = missing {
                 extensions.set("missing", missing);
+            }
+            if let Some(position) = earliest {
+                extensions.set("earliestCursor", super::connection::by_position(position));
             }
         })
     }

@@ -9,13 +9,20 @@ use super::user::User;
 use crate::domain::feed::{self, Entry};
 use crate::domain::page::{Page, Slice};
 use crate::error::Result;
-use crate::id::NodeType;
+use crate::id::{self, NodeType};
 use async_graphql::{Context, Description, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 /// Something that happened.
 #[derive(Description)]
-pub struct Event(Entry);
+pub struct Event(Arc<Entry>);
+
+impl From<Arc<Entry>> for Event {
+    fn from(entry: Arc<Entry>) -> Self {
+        Self(entry)
+    }
+}
 
 #[Object(use_type_description)]
 impl Event {
@@ -48,6 +55,16 @@ impl Event {
     /// In whose name; null if in their own.
     async fn principal(&self) -> Option<User> {
         self.0.principal.clone().map(User::from)
+    }
+
+    /// The global ids of what it is about.
+    async fn subjects(&self) -> Vec<ID> {
+        let Some(payload) = self.0.row.payload.as_object() else { return Vec::new() };
+        let lists = payload.values().filter_map(|value| value.as_array()).flatten();
+        let named = payload.values().chain(lists).filter_map(|value| value.as_str());
+        let is_about =
+            |text: &&str| id::decode(text).is_some_and(|(_, id)| self.0.row.subjects.contains(&id));
+        named.filter(is_about).map(ID::from).collect()
     }
 
     /// What it says, as the event catalogue describes.
@@ -86,7 +103,7 @@ impl EventConnection {
         self.0
             .rows
             .iter()
-            .map(|entry| EventEdge { cursor: cursor(entry), node: Event(entry.clone()) })
+            .map(|entry| EventEdge { cursor: cursor(entry), node: Event(Arc::new(entry.clone())) })
             .collect()
     }
 

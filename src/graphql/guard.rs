@@ -52,6 +52,7 @@ pub struct Marks {
 pub struct Guard {
     queries: HashMap<String, Marks>,
     mutations: HashMap<String, Marks>,
+    subscriptions: HashMap<String, Marks>,
     inputs: HashSet<String>,
 }
 
@@ -61,6 +62,7 @@ impl Guard {
         Ok(Self {
             queries: marks_of(sdl, "Query")?,
             mutations: marks_of(sdl, "Mutation")?,
+            subscriptions: marks_of(sdl, "Subscription")?,
             inputs: inputs_of(sdl)?,
         })
     }
@@ -75,6 +77,11 @@ impl Guard {
         &self.mutations
     }
 
+    /// The subscriptions with their marks.
+    pub fn subscriptions(&self) -> &HashMap<String, Marks> {
+        &self.subscriptions
+    }
+
     /// Refuses an operation of which one root field is not for this caller.
     pub fn admit(
         &self,
@@ -85,7 +92,8 @@ impl Guard {
         let fields = root_fields(document, operation);
         let marks = match operation.ty {
             OperationType::Mutation => &self.mutations,
-            OperationType::Query | OperationType::Subscription => &self.queries,
+            OperationType::Query => &self.queries,
+            OperationType::Subscription => &self.subscriptions,
         };
         let unmarked = Marks::default();
         for field in &fields {
@@ -95,7 +103,9 @@ impl Guard {
                 continue;
             };
             admit_field(marks, operation.ty == OperationType::Mutation, caller)?;
-            if marks.alone && fields.len() > 1 {
+            // As GraphQL has it, a subscription is one field.
+            let only_one = marks.alone || operation.ty == OperationType::Subscription;
+            if only_one && fields.len() > 1 {
                 return Err(Error::stop_saying(
                     ErrorCode::CostExceeded,
                     format!("`{field}` stands alone in its operation."),

@@ -27,6 +27,7 @@ mod scalar;
 mod schema;
 pub mod shape;
 mod sign_in;
+mod subscription;
 mod terms;
 mod user;
 mod viewer;

@@ -8,10 +8,11 @@ use super::limits::Sizes;
 use super::loaders::{ActionLoader, CaseLoader, ClientLoader, FirmLoader, ListedLoader};
 use super::scalar::DATE_TIME;
 use super::shape::Shapes;
+use super::subscription::Subscription;
 use super::{case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer, webhook};
 use crate::db::counting;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::{EmptySubscription, MergedObject, SDLExportOptions, SchemaBuilder};
+use async_graphql::{MergedObject, SDLExportOptions, SchemaBuilder};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -41,10 +42,10 @@ pub struct Mutation(
 );
 
 /// The schema.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<node::Node>()
         .override_output_type_description::<DateTime<Utc>>(DATE_TIME)
         .disable_suggestions()

@@ -22,10 +22,7 @@ pub struct Credentials {
 
 /// The token of the `Authorization` header, or else of the cookie.
 pub fn read(headers: &HeaderMap) -> Credentials {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Token::presented(token.trim().to_owned()))
-    });
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.to_str().ok()?));
     let jar = CookieJar::from_headers(headers);
     let cookie = |name| jar.get(name).map(|cookie| Token::presented(cookie.value().to_owned()));
     let device = cookie(DEVICE);
@@ -36,6 +33,12 @@ pub fn read(headers: &HeaderMap) -> Credentials {
             Credentials { in_cookie: token.is_some(), token, device }
         }
     }
+}
+
+/// The token in `Bearer …`.
+pub fn bearer(authorization: &str) -> Option<Token> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::presented(token.trim().to_owned()))
 }
 
 /// Whether the request comes from a page that may use the cookie. A request without an origin may not: browsers send

@@ -3,7 +3,7 @@
 use super::message::{Message, UrlMessage, is_json};
 use super::respond::{self, Media};
 use super::trace::RequestId;
-use super::{Door, credentials, explorer};
+use super::{Door, credentials, event_stream, explorer, socket};
 use crate::db::{awaited, counting};
 use crate::domain::impersonation;
 use crate::domain::sign_in::{self, Authenticated};
@@ -18,6 +18,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse, Variables};
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -35,27 +36,31 @@ const BODY_WAIT: Duration = Duration::from_secs(10);
 const KEY_LENGTH: usize = 255;
 
 /// What all requests bring along, whatever their method.
-struct Incoming {
-    door: Arc<Door>,
-    headers: HeaderMap,
-    peer: SocketAddr,
-    request_id: String,
+pub(super) struct Incoming {
+    pub(super) door: Arc<Door>,
+    pub(super) headers: HeaderMap,
+    pub(super) peer: SocketAddr,
+    pub(super) request_id: String,
 }
 
-/// `GET /graphql`: the explorer for people, queries for programs.
+/// `GET /graphql`: the explorer for people, queries and streams for programs.
 pub async fn get(
     State(door): State<Arc<Door>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(RequestId(request_id)): Extension<RequestId>,
     headers: HeaderMap,
     url: Result<Query<UrlMessage>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if socket::is_wanted(&headers) {
+        return socket::open(door, peer, request_id, &headers, upgrade);
+    }
     let asks_query = matches!(&url, Ok(Query(url)) if url.query.is_some());
     if door.explorer && !asks_query && accept.contains("text/html") {
         return explorer::page().await;
     }
-    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    let Some(media) = event_stream::or_media(&headers) else { return not_acceptable() };
     let incoming = Incoming { door, headers, peer, request_id };
     let message = match url {
         Ok(Query(url)) => Message::from_url(url),
@@ -68,6 +73,9 @@ pub async fn get(
         }
     };
     match message {
+        Ok(message) if event_stream::is_wanted(&incoming, &message, true) => {
+            event_stream::answer(incoming, message, Bytes::new()).await
+        }
         Ok(message) => incoming.answer_whole(media, message, Bytes::new(), true).await,
         Err(error) => not_a_message(media, error),
     }
@@ -81,7 +89,7 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    let Some(media) = event_stream::or_media(&headers) else { return not_acceptable() };
     if !is_json(&headers) {
         return respond::not_a_request(
             media,
@@ -105,13 +113,16 @@ pub async fn post(
     };
     let incoming = Incoming { door, headers, peer, request_id };
     match Message::from_body(&body) {
+        Ok(message) if event_stream::is_wanted(&incoming, &message, false) => {
+            event_stream::answer(incoming, message, body).await
+        }
         Ok(message) => incoming.answer_whole(media, message, body, false).await,
         Err(error) => not_a_message(media, error),
     }
 }
 
 fn not_acceptable() -> Response {
-    let message = "The answer is application/graphql-response+json or application/json.";
+    let message = "The answer is application/graphql-response+json, application/json or text/event-stream.";
     respond::not_a_request(Media::Json, StatusCode::NOT_ACCEPTABLE, message)
 }
 
@@ -124,20 +135,25 @@ fn not_a_message(media: Media, error: Error) -> Response {
 }
 
 impl Incoming {
-    /// Answers in a task of its own. A client that hangs up would otherwise leave a connection in the middle of a
-    /// statement, and whoever is next to get it out of the pool would wait for that. Such a task gets no further
-    /// connection.
-    async fn answer_whole(self, media: Media, message: Message, body: Bytes, by_get: bool) -> Response {
+    /// Does something of this request in a task of its own. A client that hangs up would otherwise leave a connection in the
+    /// middle of a statement, and whoever is next to get it out of the pool would wait for that. Such a task gets no
+    /// further connection.
+    pub(super) async fn to_the_end<T, W>(self: Arc<Self>, work: impl FnOnce(Arc<Self>) -> W) -> T
+    where
+        T: Send + 'static,
+        W: Future<Output = T> + Send + 'static,
+    {
         let running = self.door.services.running.clone();
         let client = Arc::new(());
-        let answer =
-            awaited::by(
-                Arc::downgrade(&client),
-                async move { self.answer(media, message, &body, by_get).await },
-            );
-        let answer = running.spawn(counting::into(counting::current(), answer).in_current_span());
+        let work = awaited::by(Arc::downgrade(&client), work(self));
+        let work = running.spawn(counting::into(counting::current(), work).in_current_span());
         // It is never cancelled, so it panicked: that is for whoever runs the request.
-        answer.await.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
+        work.await.unwrap_or_else(|panicked| resume_unwind(panicked.into_panic()))
+    }
+
+    async fn answer_whole(self, media: Media, message: Message, body: Bytes, by_get: bool) -> Response {
+        let work = async move |incoming: Arc<Self>| incoming.answer(media, message, &body, by_get).await;
+        Arc::new(self).to_the_end(work).await
     }
 
     async fn answer(&self, media: Media, message: Message, body: &[u8], by_get: bool) -> Response {
@@ -205,7 +221,7 @@ impl Incoming {
     }
 
     /// Who asks, and whether they may ask this at all.
-    async fn context(
+    pub(super) async fn context(
         &self,
         credentials: credentials::Credentials,
         cookies_allowed: bool,
@@ -252,7 +268,7 @@ impl Incoming {
     }
 
     /// Takes what the operation can cost at most.
-    fn pay(
+    pub(super) fn pay(
         &self,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
@@ -269,7 +285,7 @@ impl Incoming {
         Ok(())
     }
 
-    async fn execute(
+    pub(super) async fn execute(
         &self,
         query: String,
         operation: Option<String>,
@@ -293,7 +309,7 @@ impl Incoming {
     }
 
     /// Notes what the answer shows of a principal's.
-    async fn note_reads(&self, context: &RequestContext) -> Result<()> {
+    pub(super) async fn note_reads(&self, context: &RequestContext) -> Result<()> {
         let services = &self.door.services;
         let (Some(authenticated), reads) =
             (&context.authenticated, context.outcome(|outcome| std::mem::take(&mut outcome.reads)))
@@ -304,7 +320,7 @@ impl Incoming {
     }
 
     /// Adds what an answer carries beside the data.
-    fn finish(&self, context: &RequestContext, mut response: GraphqlResponse) -> GraphqlResponse {
+    pub(super) fn finish(&self, context: &RequestContext, mut response: GraphqlResponse) -> GraphqlResponse {
         let (cost, acting) = context.outcome(|outcome| (outcome.cost, outcome.acting.clone()));
         if let Some(mut cost) = cost {
             cost.actual = cost::fields(&response.data).min(cost.requested);
@@ -324,7 +340,7 @@ impl Incoming {
 }
 
 /// A token that is nobody's is as good as none: what needs a session is refused by the guard.
-fn known(authenticated: Result<Authenticated>) -> Result<Option<Authenticated>> {
+pub(super) fn known(authenticated: Result<Authenticated>) -> Result<Option<Authenticated>> {
     match authenticated {
         Ok(authenticated) => Ok(Some(authenticated)),
         Err(error) if error.code() == ErrorCode::Unauthenticated => Ok(None),
@@ -353,7 +369,10 @@ fn set_cookies(context: &RequestContext, headers: &mut HeaderMap) {
 }
 
 /// The operation that is meant: the named one, or the only one.
-fn operation<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
+pub(super) fn operation<'d>(
+    document: &'d ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'d OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(&operation.node),
         (DocumentOperations::Single(_), Some(_)) => None,

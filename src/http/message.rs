@@ -44,6 +44,13 @@ impl Message {
         message.checked()
     }
 
+    /// From a message of a WebSocket.
+    pub fn from_json(payload: Value) -> Result<Self> {
+        let message: Self = serde_json::from_value(payload)
+            .map_err(|error| bad(format!("The payload is not a GraphQL request: {error}")))?;
+        message.checked()
+    }
+
     /// From the parameters of a URL.
     pub fn from_url(url: UrlMessage) -> Result<Self> {
         let object = |text: Option<String>, name: &str| match text.filter(|text| !text.is_empty()) {

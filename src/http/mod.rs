@@ -1,16 +1,20 @@
 //! The door: HTTP.
 //!
 //! `/graphql` is the one endpoint ([`endpoint`]): a request is read ([`message`]), its sender found ([`credentials`]),
-//! admitted, executed, and answered in the form that the sender accepts ([`respond`]). Every answer has a request id
+//! admitted, executed, and answered in the form that the sender accepts ([`respond`]). What streams ([`operation`]) does so
+//! over a WebSocket ([`socket`]) or as an event stream ([`event_stream`]). Every answer has a request id
 //! ([`trace`]), which every line of the log has too. `/print/{token}` is a case on paper ([`print`]). On a second port are health and metrics ([`ops`]).
 
 mod credentials;
 mod endpoint;
+mod event_stream;
 mod explorer;
 mod message;
+mod operation;
 pub mod ops;
 mod print;
 mod respond;
+mod socket;
 mod trace;
 
 use crate::graphql::{Face, Services};
@@ -20,6 +24,10 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// What the handlers share.
@@ -34,6 +42,21 @@ pub struct Door {
     pub proxies: Vec<IpAddr>,
     /// Whether answers say how many SQL statements they took.
     pub statement_header: bool,
+    /// Tells long-lived connections that the house closes.
+    pub closing: CancellationToken,
+    /// Long-lived connections; closing waits for them.
+    pub connections: TaskTracker,
+}
+
+/// The longest that a connection goes on when the house closes: not all come back in the same moment.
+const SPREAD: Duration = Duration::from_secs(4);
+
+impl Door {
+    /// When one of the connections is to end, once the house closes.
+    fn ends_after(&self) -> Duration {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        SPREAD * (NEXT.fetch_add(1, Ordering::Relaxed) % 64) / 64
+    }
 }
 
 /// The routes of the service.

@@ -71,9 +71,7 @@ pub fn executed(
     most_errors: usize,
 ) -> Response {
     response.errors.truncate(most_errors);
-    let nothing_executed = response.data == Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty());
+    let nothing_executed = nothing_executed(&response);
     let status = status(media, &response, nothing_executed);
     let retry_after = response
         .errors
@@ -99,6 +97,27 @@ struct Body<'r> {
     extensions: &'r BTreeMap<String, Value>,
 }
 
+/// An answer that comes along a stream, as JSON; or the errors of what was never executed, as a JSON list.
+pub fn streamed(
+    mut response: GraphqlResponse,
+    request_id: &str,
+    most_errors: usize,
+) -> Result<String, String> {
+    response.errors.truncate(most_errors);
+    let errors: Vec<_> = response.errors.iter().map(|error| shown(error, request_id)).collect();
+    if nothing_executed(&response) {
+        return Err(serde_json::to_string(&errors).unwrap_or_default());
+    }
+    let body = Body { errors, data: Some(&response.data), extensions: &response.extensions };
+    Ok(serde_json::to_string(&body).unwrap_or_default())
+}
+
+fn nothing_executed(response: &GraphqlResponse) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
+}
+
 /// The answer to what was never executed.
 pub fn refused(media: Media, error: Error, request_id: &str) -> Response {
     executed(
@@ -122,6 +141,7 @@ pub fn fault(request_id: &str) -> Response {
         message: ErrorCode::InternalServerError.message().to_owned(),
         retry_after: None,
         missing: None,
+        earliest: None,
     };
     refused(Media::Json, Error::Stop(stop), request_id)
 }

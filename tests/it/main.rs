@@ -22,5 +22,6 @@ mod revocation;
 mod secrets;
 mod sign_in;
 mod starting;
+mod streams;
 mod sweeping;
 mod webhooks;

@@ -125,6 +125,7 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
     let running = impersonation.row.ended_at.is_none();
     let ending = end_by_now(&impersonation, &delegation, tx.now).unwrap_or(Ending { reason, at: tx.now });
     impersonation.row = store::leave(tx, &impersonation.row, ending).await?;
+    tx.changes_rights_of(caller.actor);
     if running {
         tx.author = impersonation.author(caller.session);
         record_end(tx, &impersonation);

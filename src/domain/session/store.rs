@@ -74,6 +74,7 @@ pub async fn touch(tx: &mut Tx, session: &Session, acts: bool) -> Result<()> {
 
 /// Ends one open session; answers its id.
 pub async fn end_one(tx: &mut Tx, user: UserKey, session: Uuid, reason: EndReason) -> Result<Vec<Uuid>> {
+    tx.changes_rights_of(user);
     let now = tx.now;
     let open = sessions::table.find((user.firm, session)).filter(sessions::ended_at.is_null());
     let update = diesel::update(open).set((sessions::ended_at.eq(now), sessions::end_reason.eq(reason)));
@@ -87,6 +88,7 @@ pub async fn end_all(
     reason: EndReason,
     but: Option<Uuid>,
 ) -> Result<Vec<(Uuid, bool)>> {
+    tx.changes_rights_of(user);
     let now = tx.now;
     let update = sql::<(diesel::sql_types::Uuid, diesel::sql_types::Bool)>(
         "update sessions set ended_at = ?, end_reason = ? where (firm_id, id) in (
@@ -100,6 +102,7 @@ pub async fn end_all(
 
 /// Gives a session a new token; the old one is dead at once. `UNAUTHENTICATED` if the session has ended.
 pub async fn renew(tx: &mut Tx, user: UserKey, session: Uuid, token_hash: Vec<u8>) -> Result<()> {
+    tx.changes_rights_of(user);
     let open = sessions::table.find((user.firm, session)).filter(sessions::ended_at.is_null());
     let renewed = diesel::update(open).set(sessions::token_hash.eq(token_hash)).execute(tx.sql()).await?;
     if renewed == 1 { Ok(()) } else { Err(Error::stop(ErrorCode::Unauthenticated)) }

@@ -55,7 +55,7 @@ pub async fn of_session(tx: &mut Tx, firm: Uuid, id: Uuid) -> Result<Authenticat
     judge(store::by_session(tx.sql(), firm, id).await?, tx.now)
 }
 
-fn judge(found: Option<Found>, now: DateTime<Utc>) -> Result<Authenticated> {
+pub(super) fn judge(found: Option<Found>, now: DateTime<Utc>) -> Result<Authenticated> {
     let found = found.filter(|(session, user, ..)| is_open(session, now) && user.is_active());
     found.map(|found| stand(found, now)).ok_or_else(|| Error::stop(ErrorCode::Unauthenticated))
 }

@@ -9,12 +9,14 @@ mod authenticate;
 mod open;
 mod registration;
 mod reset;
+mod seats;
 mod store;
 
 pub use authenticate::{Authenticated, authenticate, of_session};
 pub use open::{Credentials, SignedIn, sign_in};
 pub use registration::{Registration, register};
 pub use reset::{process_reset_requests, request_password_reset, reset_password};
+pub use seats::{judge_seats, ticket};
 
 use super::link::{self, LinkPurpose};
 use super::session::{self, EndReason};

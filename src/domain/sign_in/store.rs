@@ -9,7 +9,7 @@ use crate::domain::session::Session;
 use crate::domain::user::User;
 use crate::error::Result;
 use diesel::prelude::*;
-use diesel::sql_types::Nullable;
+use diesel::sql_types::{Binary, Nullable};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -28,8 +28,12 @@ type Row = (
 );
 
 fn session_where(condition: &str) -> String {
+    format!("select {}", from_sessions_where(condition))
+}
+
+fn from_sessions_where(condition: &str) -> String {
     format!(
-        "select {}, {}, {}, {}, {}, {}
+        "{}, {}, {}, {}, {}, {}
          from sessions s
          join users u on u.firm_id = s.firm_id and u.id = s.user_id
          join firms f on f.id = s.firm_id
@@ -56,4 +60,14 @@ pub async fn by_token(connection: &mut AsyncPgConnection, hash: Vec<u8>) -> Resu
 pub async fn by_session(connection: &mut AsyncPgConnection, firm: Uuid, id: Uuid) -> Result<Option<Found>> {
     static FIND: LazyLock<String> = LazyLock::new(|| session_where("s.firm_id = ? and s.id = ?"));
     Ok(sql::<Row>(&FIND).bind(firm).bind(id).get_result(connection).await.optional()?)
+}
+
+/// The same for many tokens at once, each found one with its hash.
+pub async fn by_tokens(
+    connection: &mut AsyncPgConnection,
+    hashes: Vec<Vec<u8>>,
+) -> Result<Vec<(Vec<u8>, Found)>> {
+    static FIND: LazyLock<String> =
+        LazyLock::new(|| format!("select s.token_hash, {}", from_sessions_where("s.token_hash = any(?)")));
+    Ok(sql::<(Binary, Row)>(&FIND).bind(hashes).load(connection).await?)
 }

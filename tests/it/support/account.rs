@@ -24,6 +24,13 @@ impl Actor {
         same
     }
 
+    /// The same person at another server.
+    pub fn at(&self, base: &str) -> Self {
+        let mut same = self.clone();
+        same.base = base.to_owned();
+        same
+    }
+
     /// Ends this session.
     pub async fn sign_out(&self) -> Answer {
         self.send("mutation { signOut { signedOut userErrors { code } } }", json!({})).await

@@ -8,6 +8,7 @@ mod clock;
 mod database;
 pub mod receiver;
 pub mod smtp;
+pub mod socket;
 mod timing;
 
 pub use actor::{Actor, Answer, stranger};

@@ -1,4 +1,10 @@
-//! Reading the log as one of its audience.
+//! Reading the log as one of its audience: pages of it, or along with it ([`Follower`]).
+
+mod follow;
+mod tail;
+
+pub use follow::{Filter, Follower, Step};
+pub use tail::Feeds;
 
 use super::page::{Page, Slice};
 use super::user::User;
@@ -21,6 +27,8 @@ crate::row! {
         pub id: Uuid,
         pub type_: String,
         pub occurred_at: DateTime<Utc>,
+        pub subjects: Vec<Uuid>,
+        pub impersonation_id: Option<Uuid>,
         pub payload: serde_json::Value,
     }
 }
@@ -33,6 +41,18 @@ pub struct Entry {
     pub principal: Option<User>,
 }
 
+type Row = (SqlOf<EventRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+
+/// The columns of an entry.
+static ROW: LazyLock<String> =
+    LazyLock::new(|| format!("{}, {}, {}", EventRow::columns("e"), User::columns("a"), User::columns("p")));
+
+/// How far a firm's log has come.
+pub async fn head(connection: &mut AsyncPgConnection, firm: Uuid) -> Result<i64> {
+    let find = sql::<BigInt>("select position from event_heads where firm_id = ?");
+    Ok(find.bind(firm).get_result(connection).await?)
+}
+
 /// A page of what someone hears of, by position.
 pub async fn page(
     connection: &mut AsyncPgConnection,
@@ -43,9 +63,7 @@ pub async fn page(
     static BACKWARD: LazyLock<String> = LazyLock::new(|| page_text("desc", "<"));
     let (text, nowhere): (&'static str, i64) =
         if page.backward { (&BACKWARD, i64::MAX) } else { (&FORWARD, 0) };
-    let query = sql::<(SqlOf<EventRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>)>(text)
-        .bind(recipient.firm)
-        .bind(recipient.id);
+    let query = sql::<Row>(text).bind(recipient.firm).bind(recipient.id);
     let rows: Vec<(EventRow, Option<User>, Option<User>)> =
         query.bind(page.from.unwrap_or(nowhere)).bind(page.fetch()).load(connection).await?;
     Ok(page.of(rows.into_iter().map(|(row, actor, principal)| Entry { row, actor, principal }).collect()))
@@ -53,16 +71,14 @@ pub async fn page(
 
 fn page_text(order: &str, beyond: &str) -> String {
     format!(
-        "select {}, {}, {} from
+        "select {} from
            (select firm_id, position from event_audience
             where firm_id = ? and recipient_id = ? and position {beyond} ? order by position {order} limit ?) r
          join events e on e.firm_id = r.firm_id and e.position = r.position
          left join users a on a.firm_id = e.actor_firm_id and a.id = e.actor_id
          left join users p on p.firm_id = e.principal_firm_id and p.id = e.principal_id
          order by r.position {order}",
-        EventRow::columns("e"),
-        User::columns("a"),
-        User::columns("p")
+        *ROW
     )
 }
 
@@ -82,7 +98,7 @@ pub async fn actions(
 ) -> Result<HashMap<Actions, Vec<Entry>>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
         format!(
-            "select k.place, {}, {}, {}
+            "select k.place, {}
              from unnest(?, ?, ?, ?, ?) with ordinality as k (firm_id, recipient_id, impersonation_id, after, most, place)
              cross join lateral (
                select e.* from events e
@@ -92,14 +108,12 @@ pub async fn actions(
              left join users a on a.firm_id = e.actor_firm_id and a.id = e.actor_id
              left join users p on p.firm_id = e.principal_firm_id and p.id = e.principal_id
              order by k.place, e.position",
-            EventRow::columns("e"),
-            User::columns("a"),
-            User::columns("p")
+            *ROW
         )
     });
-    type Row = (BigInt, SqlOf<EventRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+    type Placed = (BigInt, SqlOf<EventRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
     let ids = |id: fn(&Actions) -> Uuid| pages.iter().map(id).collect::<Vec<_>>();
-    let find = sql::<Row>(&FIND).bind(ids(|page| page.recipient.firm)).bind(ids(|page| page.recipient.id));
+    let find = sql::<Placed>(&FIND).bind(ids(|page| page.recipient.firm)).bind(ids(|page| page.recipient.id));
     let find = find.bind(ids(|page| page.impersonation));
     let find = find.bind(pages.iter().map(|page| page.after).collect::<Vec<_>>());
     let find = find.bind(pages.iter().map(|page| page.fetch).collect::<Vec<_>>());

@@ -1,0 +1,115 @@
+//! The same as an event stream, as graphql-sse has it.
+
+use super::something;
+use crate::support::socket::FOLLOW;
+use crate::support::{Actor, app, stranger};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+pub async fn open(actor: &Actor, query: &str) -> Response {
+    let mut request =
+        Client::new().post(format!("{}/graphql", actor.base)).header("accept", "text/event-stream");
+    if let Some(token) = &actor.token {
+        request = request.bearer_auth(token);
+    }
+    request.json(&json!({ "query": query })).send().await.unwrap()
+}
+
+/// Reads a stream, event by event.
+pub struct Events {
+    response: Response,
+    read: String,
+}
+
+impl Events {
+    pub fn of(response: Response) -> Self {
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+        Self { response, read: String::new() }
+    }
+
+    /// The next event and its data; `None` at the end.
+    pub async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.read.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.read = rest;
+                if event.starts_with(':') {
+                    continue;
+                }
+                let field = |name: &str| {
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .unwrap_or_default()
+                        .trim()
+                        .to_owned()
+                };
+                let data = serde_json::from_str(&field("data:")).unwrap_or(Value::Null);
+                return Some((field("event:"), data));
+            }
+            let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await.unwrap();
+            self.read.push_str(std::str::from_utf8(&chunk.ok()??).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_follows_the_log() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut events = Events::of(open(&ana, FOLLOW).await);
+    let (kind, first) = events.next().await.unwrap();
+    assert_eq!((kind.as_str(), &first["data"]["events"]["__typename"]), ("next", &json!("Checkpoint")));
+    something(&ana, 0).await;
+    for expected in ["DelegationCreated", "DelegationRevoked"] {
+        let (_, item) = events.next().await.unwrap();
+        assert_eq!(item["data"]["events"]["type"], expected);
+    }
+    // By GET, as an EventSource does.
+    let token = ana.token.as_ref().unwrap();
+    let url = reqwest::Url::parse_with_params(&format!("{}/graphql", app.base), [("query", FOLLOW)]).unwrap();
+    let by_get = Client::new().get(url).bearer_auth(token).header("accept", "text/event-stream");
+    let mut events = Events::of(by_get.send().await.unwrap());
+    assert_eq!(events.next().await.unwrap().1["data"]["events"]["__typename"], "Checkpoint");
+    // When the session is over, so is the stream, with an error.
+    let started = Instant::now();
+    ana.sign_out().await;
+    let (_, last) = events.next().await.unwrap();
+    assert_eq!(last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    assert_eq!(events.next().await, Some(("complete".to_owned(), Value::Null)));
+    assert_eq!(events.next().await, None);
+    println!("the stream ended {:?} after sign-out began", started.elapsed());
+}
+
+#[tokio::test]
+async fn what_has_one_answer_is_a_short_stream_and_json_where_both_are_taken() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut events = Events::of(open(&ana, "{ viewer { user { handle } } }").await);
+    assert_eq!(events.next().await.unwrap().1["data"]["viewer"]["user"]["handle"], "ana");
+    assert_eq!(events.next().await.unwrap().0, "complete");
+    for (actor, query, code) in [
+        (&ana, "{", "GRAPHQL_PARSE_FAILED"),
+        (&ana, "{ x }", "GRAPHQL_VALIDATION_FAILED"),
+        (&stranger(&app.base), FOLLOW, "UNAUTHENTICATED"),
+    ] {
+        let mut events = Events::of(open(actor, query).await);
+        assert_eq!(events.next().await.unwrap().1["errors"][0]["extensions"]["code"], code, "{query}");
+        assert_eq!(events.next().await.unwrap().0, "complete");
+    }
+    let both = [("accept", "application/json, text/event-stream")];
+    let send = async |query: &str| {
+        let body = json!({ "query": query });
+        let request = Client::new().post(format!("{}/graphql", app.base)).json(&body);
+        request.header(both[0].0, both[0].1).bearer_auth(ana.token.as_ref().unwrap()).send().await.unwrap()
+    };
+    let json = send("{ __typename }").await;
+    assert_eq!(json.headers()["content-type"], "application/json; charset=utf-8");
+    Events::of(send(FOLLOW).await);
+    let url = format!("{}/graphql?query=mutation%7BsignOut%7BsignedOut%7D%7D", app.base);
+    let refused = Client::new().get(url).header("accept", "text/event-stream");
+    let refused = refused.bearer_auth(ana.token.as_ref().unwrap()).send().await.unwrap();
+    assert_eq!(refused.status(), 405);
+}

@@ -1,0 +1,203 @@
+//! Nothing is missed, nothing comes out of order.
+
+use super::{patient, something};
+use crate::support::socket::Socket;
+use crate::support::{TestApp, app, app_with};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// What Ana hears of by the table, in its order, behind a position.
+async fn table(app: &TestApp, behind: i64) -> Vec<String> {
+    let rows = app.database.client().await;
+    let rows = rows
+        .query(
+            "select e.id::text from events e join event_audience r on r.firm_id = e.firm_id and r.position = e.position
+             join users u on u.firm_id = r.firm_id and u.id = r.recipient_id
+             where u.handle = 'ana' and u.email like '%harbour%' and e.position > $1 order by e.position",
+            &[&behind],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+fn id_of(event: &Value) -> String {
+    let (_, id) = locum::id::decode(event["id"].as_str().unwrap()).unwrap();
+    id.to_string()
+}
+
+async fn head(app: &TestApp) -> i64 {
+    app.count(
+        "select max(position) from event_heads h join firms f on f.id = h.firm_id where slug = 'harbour'",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn nothing_is_missed_across_reconnections_while_others_write() {
+    let app = app_with(patient).await;
+    let (ana, sam) = (app.actor("ana").await, app.actor("sam").await);
+    let behind = head(&app).await;
+    let mut socket = Socket::of(&ana).await;
+    let mut cursor = socket.follow(None).await;
+    let writers = async {
+        let by_ana = async {
+            for round in 0..40 {
+                something(&ana, round).await;
+            }
+        };
+        let by_sam = async {
+            for round in 0..40 {
+                sam.invite(&format!("new{round}"), &format!("new{round}@harbour.example"), json!({})).await;
+            }
+        };
+        tokio::join!(by_ana, by_sam)
+    };
+    let reader = async {
+        let (mut seen, mut round) = (Vec::<String>::new(), 0u64);
+        while seen.len() < 80 {
+            round += 1;
+            // Hangs up in the middle of it, after some events.
+            for _ in 0..1 + round * 7 % 13 {
+                if seen.len() == 80 {
+                    break;
+                }
+                let event = socket.event().await;
+                cursor = event["cursor"].as_str().unwrap().to_owned();
+                seen.push(id_of(&event));
+            }
+            socket = Socket::of(&ana).await;
+            socket.follow(Some(&cursor)).await;
+        }
+        seen
+    };
+    let (_, seen) = tokio::join!(writers, reader);
+    // Mails that went out meanwhile come behind.
+    assert_eq!(seen, table(&app, behind).await[..seen.len()]);
+}
+
+#[tokio::test]
+async fn who_is_far_behind_reads_the_table_and_catches_up() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let behind = head(&app).await;
+    let mut along = Socket::of(&ana).await;
+    let cursor = along.follow(None).await;
+    // More than is kept for those who keep up.
+    app.sql(
+        "select append_events(f.id, (select jsonb_agg(jsonb_build_object('id', gen_random_uuid(), 'type', 'CaseCreated',
+           'occurred_at', now(), 'actor_kind', 'OPERATOR', 'subjects', '[]'::jsonb, 'payload', jsonb_build_object('n', n),
+           'audience', jsonb_build_array(u.id), 'audience_capabilities', '[]'::jsonb, 'mails', '[]'::jsonb))
+           from generate_series(1, 700) as n))
+         from firms f join users u on u.firm_id = f.id where f.slug = 'harbour' and u.handle = 'ana'",
+    )
+    .await;
+    something(&ana, 0).await;
+    let mut resumed = Socket::of(&ana).await;
+    resumed.follow(Some(&cursor)).await;
+    let expected = table(&app, behind).await;
+    assert_eq!(expected.len(), 702);
+    for socket in [&mut along, &mut resumed] {
+        let mut seen = Vec::new();
+        while seen.len() < expected.len() {
+            seen.push(id_of(&socket.event().await));
+        }
+        assert_eq!(seen, expected);
+    }
+    let caught_up = resumed.item().await;
+    assert_eq!(caught_up["__typename"], "Checkpoint");
+    let mut empty = Socket::of(&ana).await;
+    empty.follow(Some(caught_up["cursor"].as_str().unwrap())).await;
+    assert_eq!(empty.item().await["__typename"], "Checkpoint", "and at once where nothing was missed");
+}
+
+#[tokio::test]
+async fn a_checkpoint_comes_each_fifteen_seconds() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut socket = Socket::of(&ana).await;
+    let first = socket.follow(None).await;
+    let started = Instant::now();
+    let second = socket.item().await;
+    assert_eq!((&second["__typename"], &second["cursor"]), (&json!("Checkpoint"), &json!(first)));
+    assert!((14.0..17.0).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_cursor_that_is_too_old_is_refused_with_the_one_to_begin_behind() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let cursor = Socket::of(&ana).await.follow(None).await;
+    something(&ana, 0).await;
+    app.clock.advance(TimeDelta::days(91));
+    let ana = app.actor("ana").await;
+    something(&ana, 1).await;
+    let mut socket = Socket::of(&ana).await;
+    socket.follow(Some(&cursor)).await;
+    let refused = socket.hear().await.unwrap();
+    let error = refused.pointer("/payload/0").or(refused.pointer("/payload/errors/0")).unwrap().clone();
+    assert_eq!(error["extensions"]["code"], "CURSOR_EXPIRED", "{refused}");
+    let earliest = error["extensions"]["earliestCursor"].as_str().unwrap().to_owned();
+    socket.closed_operation("feed").await;
+    socket.follow(Some(&earliest)).await;
+    assert_eq!(socket.event().await["type"], "DelegationCreated");
+    assert_eq!(socket.event().await["type"], "DelegationRevoked");
+    assert_eq!(socket.item().await["__typename"], "Checkpoint");
+    // A cursor that this log has not reached is none.
+    let beyond = URL_SAFE_NO_PAD.encode(9_999_999i64.to_be_bytes());
+    let mut socket = Socket::of(&ana).await;
+    socket.follow(Some(&beyond)).await;
+    let refused = socket.hear().await.unwrap();
+    let error = refused.pointer("/payload/0").or(refused.pointer("/payload/errors/0")).unwrap();
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+/// Abuse case 25: a filter only takes away.
+#[tokio::test]
+async fn a_filter_only_takes_away() {
+    let app = app().await;
+    let (ana, ben) = (app.actor("ana").await, app.actor("ben").await);
+    let filtered = "subscription ($filter: EventFilter) { events(filter: $filter) { __typename ... on Event { type subjects } } }";
+    let mut by_type = Socket::of(&ana).await;
+    by_type.subscribe("1", filtered, json!({ "filter": { "types": ["DelegationRevoked"] } })).await;
+    by_type.item().await;
+    let ana_id = ana.send("{ viewer { user { id } } }", json!({})).await.text("/data/viewer/user/id");
+    let mut of_another = Socket::of(&ben).await;
+    of_another.subscribe("1", filtered, json!({ "filter": { "subjects": [ana_id] } })).await;
+    of_another.item().await;
+    something(&ana, 0).await;
+    let event = by_type.event().await;
+    assert_eq!(event["type"], "DelegationRevoked");
+    assert!(event["subjects"].as_array().unwrap().contains(&json!(ana_id)), "{event}");
+    assert!(of_another.hear_within(Duration::from_secs(1)).await.is_none(), "not in Ben's audience");
+}
+
+/// One read serves all who follow a firm on a node.
+#[tokio::test]
+async fn an_event_is_read_once_for_all() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut sockets = Vec::new();
+    for _ in 0..20 {
+        let mut socket = Socket::of(&ana).await;
+        socket.follow(None).await;
+        sockets.push(socket);
+    }
+    let reads = "select coalesce(sum(idx_scan), 0)::bigint from pg_stat_user_indexes where indexrelname = 'event_audience_of_event'";
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let before = app.count(reads).await;
+    for round in 0..3 {
+        something(&ana, round).await;
+    }
+    for socket in &mut sockets {
+        for _ in 0..6 {
+            socket.event().await;
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let scans = app.count(reads).await - before;
+    assert!(scans <= 12, "the audience of six events was looked up {scans} times for 20 sockets");
+}
