@@ -146,6 +146,13 @@ impl Caller {
         self.acting().is_none() && self.capabilities.contains(&capability)
     }
 
+    /// Whether the caller, as themselves, may see and end what is done in somebody's name: their own, or, for a setup admin,
+    /// anybody's of the firm.
+    pub fn may_end_for(&self, principal: UserKey) -> bool {
+        let own = self.acting().is_none() && principal == self.actor;
+        own || principal.firm == self.actor.firm && self.has(Capability::SetupAdmin)
+    }
+
     /// Judges a permission; answers the proof, or the refusal that names the rule.
     pub fn permit<P: Permission>(&self, _permission: P) -> Result<Permit<P>, Error> {
         if P::allows(self) {

@@ -10,6 +10,7 @@ use crate::domain::sign_in::{self, Authenticated};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::Author;
 use crate::secret::Token;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -48,11 +49,17 @@ static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 /// `GET /print/{token}`.
-pub async fn open(State(door): State<Arc<Door>>, Path(token): Path<String>, headers: HeaderMap) -> Response {
+pub async fn open(
+    State(door): State<Arc<Door>>,
+    token: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
     let ahead = headers.get("sec-purpose").and_then(|value| value.to_str().ok());
     if ahead.is_some_and(|purpose| purpose.contains("prefetch")) {
         return StatusCode::NO_CONTENT.into_response();
     }
+    // What is not text is nobody's link.
+    let token = token.map(|Path(token)| token).unwrap_or_default();
     match document(&door, Token::presented(token)).await {
         Ok(page) => answer(StatusCode::OK, page),
         Err(Error::Refused(_)) => match page("gone.html", context! { style => STYLE }) {

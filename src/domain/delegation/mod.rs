@@ -259,7 +259,7 @@ pub async fn visible(
 ) -> Result<Option<Delegation>> {
     let found = find(connection, id).await?;
     let side = |delegation: &Delegation| {
-        let principal = delegation.principal.key() == caller.actor && caller.acting().is_none();
+        let principal = caller.may_end_for(delegation.principal.key());
         principal || delegation.delegate.as_ref().is_some_and(|delegate| delegate.key() == caller.actor)
     };
     Ok(found.filter(side))

@@ -3,7 +3,7 @@
 
 use super::store::{self, EndReason};
 use super::{Ending, Impersonation, end_by_now, latest_end, record_end_of};
-use crate::caller::{Caller, Capability};
+use crate::caller::Caller;
 use crate::domain::delegation::{self, ChangedTerms, Delegation, State};
 use crate::domain::firm;
 use crate::domain::link::{self, LinkPurpose};
@@ -14,12 +14,8 @@ use uuid::Uuid;
 
 /// Takes a delegation back; whoever acts by it stops with the commit. The principal may, and a setup admin.
 pub async fn revoke(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Delegation> {
-    let me = caller.subject();
     let delegation = delegation::find_locked(tx, id).await?;
-    let mine = |delegation: &Delegation| {
-        let principal = delegation.principal.key();
-        principal == me || principal.firm == me.firm && caller.has(Capability::SetupAdmin)
-    };
+    let mine = |delegation: &Delegation| caller.may_end_for(delegation.principal.key());
     end(tx, delegation.filter(mine).ok_or_else(not_found)?, State::Revoked).await
 }
 

@@ -21,7 +21,7 @@ use super::delegation::{self, DelegationRow, State};
 use super::session;
 use super::text;
 use super::user;
-use crate::caller::{Action, AsOneself, Caller, Capability, Kind, Mode, Permission, UserKey};
+use crate::caller::{Action, AsOneself, Caller, Kind, Mode, Permission, UserKey};
 use crate::defaults::{IMPERSONATION, IMPERSONATION_IDLE};
 use crate::error::{Error, ErrorCode, Refusal, Result};
 use crate::events::event::Parties;
@@ -138,9 +138,7 @@ async fn leave(tx: &mut Tx, caller: &Caller, reason: EndReason) -> Result<Option
 pub async fn end_of_me(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Impersonation> {
     let permit = caller.permit(AsOneself)?;
     let found = store::find_locked(tx, permit.subject().firm, id).await?;
-    let mine = |(found, _): &(Impersonation, DelegationRow)| {
-        found.principal.key() == permit.subject() || caller.has(Capability::SetupAdmin)
-    };
+    let mine = |(found, _): &(Impersonation, DelegationRow)| caller.may_end_for(found.principal.key());
     let (mut found, delegation) =
         found.filter(mine).ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("impersonationId"))?;
     if end_by_now(&found, &delegation, tx.now).is_some() {
@@ -152,7 +150,7 @@ pub async fn end_of_me(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Imperso
     Ok(found)
 }
 
-/// An impersonation that the caller may know of: of themselves, or their own.
+/// An impersonation that the caller may know of: of themselves, their own, and, for a setup admin, any of the firm's.
 pub async fn visible(
     connection: &mut AsyncPgConnection,
     caller: &Caller,
@@ -160,8 +158,7 @@ pub async fn visible(
 ) -> Result<Option<Impersonation>> {
     let found = store::find(connection, id).await?;
     let side = |found: &Impersonation| {
-        let as_principal = caller.acting().is_none() && found.principal.key() == caller.actor;
-        as_principal || found.actor.key() == caller.actor
+        caller.may_end_for(found.principal.key()) || found.actor.key() == caller.actor
     };
     Ok(found.filter(side))
 }

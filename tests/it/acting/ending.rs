@@ -1,7 +1,7 @@
 //! How it ends: either side can end it, and what nobody ends, the clock does. PF-04, PF-10, PF-17, PF-24; A2, A5, A7.
 
 use super::{code, field};
-use crate::support::{app, app_with, eventually};
+use crate::support::{Actor, app, app_with, eventually};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
@@ -69,6 +69,15 @@ async fn a7_the_principal_ends_it_and_the_delegation_stays() {
     assert_eq!((code(&again), field(&again)), ("ALREADY_ENDED".to_owned(), "impersonationId".to_owned()));
     assert_eq!(bo.stop().await.text("/data/stopImpersonation/impersonation/endReason"), "PRINCIPAL_ENDED");
     let second = bo.start(&id, "READ_ONLY").await.text("/data/startImpersonation/impersonation/id");
+    let seen = async |who: &Actor, id: &str| {
+        let found = who.send("query ($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
+        !found.at("/data/node").is_null()
+    };
+    for id in [&second, &id] {
+        let summit = app.actor_of("summit", "sam").await;
+        let can = (seen(&sam, id).await, seen(&ben, id).await, seen(&summit, id).await);
+        assert_eq!(can, (true, false, false), "whoever may end it may look at it");
+    }
     assert_eq!(sam.end_of_me(&second).await.code(), None, "a setup admin may end any");
     assert_eq!(code(&ana.end_of_me("nonsense").await), "NOT_FOUND");
     let reasons = app

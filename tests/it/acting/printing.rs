@@ -46,6 +46,7 @@ async fn a10_a_case_is_laid_out_for_paper_once() {
     assert_eq!(again.status(), 410);
     assert!(!again.text().await.unwrap().contains("Retirement"));
     assert_eq!(open(&format!("{}/print/lcp_nonsense", app.base)).await.status(), 410);
+    assert_eq!(open(&format!("{}/print/%ff", app.base)).await.status(), 410);
     assert_eq!(open(&format!("{}/print/", app.base)).await.status(), 404);
 }
 
