@@ -112,16 +112,17 @@ async fn run(socket: WebSocket, incoming: Arc<Incoming>, token: Option<Token>, i
     metrics::gauge!("locum_sockets").decrement(1);
     metrics::counter!("locum_socket_ends_total", "code" => code.to_string()).increment(1);
     tracing::info!(code, "a socket ended");
+    let Connection { mut socket, session, operations, .. } = connection;
     // The streams end before the farewell.
-    let Connection { mut socket, .. } = connection;
-    if let Some(frame) = end.frame() {
-        let farewell = async {
+    drop((session, operations));
+    let farewell = async {
+        if let Some(frame) = end.frame() {
             let _ = socket.send(Message::Close(Some(frame))).await;
-            // Its own close is waited for: otherwise the frame may be lost on the way.
-            while let Some(Ok(_)) = socket.recv().await {}
-        };
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
-    }
+        }
+        // Its own close is waited for, and answered: otherwise the frame may be lost on the way.
+        while let Some(Ok(_)) = socket.recv().await {}
+    };
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
 /// The session that a socket is of.
