@@ -4,22 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { Webhook } from "standardwebhooks";
-import { graphql } from "./service.mjs";
-
-const PASSPHRASE = "locum-demo-passphrase";
-
-async function send(query, variables, token) {
-  const response = await fetch(graphql, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
-    body: JSON.stringify({ query, variables }),
-  });
-  const answer = await response.json();
-  assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
-  const [field] = Object.values(answer.data);
-  assert.deepEqual(field.userErrors, []);
-  return field;
-}
+import { change, signIn } from "./service.mjs";
 
 test("a message verifies with the published library, and with both secrets while they are rotated", async () => {
   const messages = [];
@@ -35,19 +20,15 @@ test("a message verifies with the published library, and with both secrets while
     return messages[count - 1];
   };
 
-  const { token } = await send(
-    `mutation ($passphrase: String!) {
-       signIn(input: { firm: "harbour", username: "sam", password: $passphrase }) { token userErrors { code } } }`,
-    { passphrase: PASSPHRASE },
-  );
-  const { webhook, secret } = await send(
+  const token = await signIn("harbour", "sam");
+  const { webhook, secret } = await change(
     `mutation ($url: String!) { createWebhook(input: { url: $url, eventTypes: ["FirmImported"] }) {
        webhook { id } secret userErrors { code message } } }`,
     { url: `http://127.0.0.1:${server.address().port}/` },
     token,
   );
   const act = (mutation, shown) =>
-    send(
+    change(
       `mutation ($id: ID!) { ${mutation}(input: { webhookId: $id }) { ${shown} userErrors { code message } } }`,
       { id: webhook.id },
       token,
