@@ -4,13 +4,15 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildClientSchema, getIntrospectionQuery, getVariableValues, Kind, parse, validate } from "graphql";
 import { chromium } from "playwright-core";
-import { ask, graphql, origin } from "./service.mjs";
+import { ask, change, graphql, origin, signIn } from "./service.mjs";
 
 const QUERY = ".graphiql-query-editor .CodeMirror";
 const VARIABLES = ".graphiql-editor-tool .graphiql-editor:not(.hidden) .CodeMirror";
 const ANSWER = ".result-window .CodeMirror";
 const READY_MADE = "Ready-made operations";
 const TIMEOUT = { timeout: 60_000 };
+const UPDATE_PROFILE = `mutation { updateProfile(input: { displayName: "Ana Underwood" }) {
+  userErrors { code message } } }`;
 
 // No name is resolved, so that nothing but the service can be reached.
 const { hostname } = new URL(origin);
@@ -40,6 +42,7 @@ describe("the explorer", () => {
     context.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     context.on("weberror", (error) => complaints.push(String(error.error())));
     page = await context.newPage();
+    page.on("websocket", (socket) => isElsewhere(socket.url()) && strangers.push(socket.url()));
   }, TIMEOUT);
 
   after(() => browser?.close());
@@ -87,6 +90,47 @@ describe("the explorer", () => {
     invitation = addBackOfficeUser.delegation.email;
   });
 
+  test("follows by its cookie what others do", TIMEOUT, async () => {
+    await open(page, "FollowEvents");
+    await subscribe(page);
+    await change(UPDATE_PROFILE, {}, await signIn("harbour", "ana"));
+    await shows(page, "UserUpdated");
+    await stop(page);
+  });
+
+  test("follows impersonations by the token in its headers, which counts more than the cookie", TIMEOUT, async () => {
+    const [ben, bo] = [await signIn("harbour", "ben"), await signIn("harbour", "bo")];
+    const { delegation } = await change(
+      `mutation { addBackOfficeUser(input: { email: "bo@harbour.example", scope: [VIEW] }) {
+         delegation { id } userErrors { code message } } }`,
+      {},
+      ben,
+    );
+    await open(page, "FollowImpersonations");
+    await page.getByRole("button", { name: "Headers" }).click();
+    await fill(page, VARIABLES, JSON.stringify({ Authorization: `Bearer ${ben}` }));
+    await subscribe(page);
+    const input = { delegationId: delegation.id };
+    await change(`mutation ($input: StartImpersonationInput!) { startImpersonation(input: $input) {
+      userErrors { code message } } }`, { input }, bo);
+    await shows(page, "ImpersonationStarted");
+    await change(`mutation ($input: RevokeDelegationInput!) { revokeDelegation(input: $input) {
+      userErrors { code message } } }`, { input }, ben);
+    await shows(page, "ImpersonationEnded");
+    await stop(page);
+  });
+
+  test("says at once why it cannot follow", TIMEOUT, async () => {
+    await fill(page, VARIABLES, JSON.stringify({ Authorization: "Bearer lcs_x" }));
+    await page.getByRole("button", { name: /^Execute query/ }).click();
+    await shows(page, "4403 Forbidden");
+    // GraphiQL's toolkit shows it, and leaves it uncaught too.
+    await eventually(() => assert.deepEqual(complaints, ["Error: Socket closed with event 4403 Forbidden"]));
+    complaints.length = 0;
+    await fill(page, VARIABLES, "");
+    await page.getByRole("button", { name: "Variables" }).click();
+  });
+
   test("opens what an address asks for, and takes it out of the address", TIMEOUT, async () => {
     const asked = { query: "query Asked($id: ID!) {\n  node(id: $id) { id }\n}\n", variables: '{"id": "some-token"}' };
     await page.goto("about:blank"); // so that the page is loaded anew
@@ -124,7 +168,7 @@ describe("the explorer", () => {
 
 function isElsewhere(address) {
   const url = new URL(address);
-  return url.origin !== origin && !["about:", "blob:", "data:"].includes(url.protocol);
+  return url.origin.replace(/^ws/, "http") !== origin && !["about:", "blob:", "data:"].includes(url.protocol);
 }
 
 async function fileOf(name) {
@@ -159,6 +203,20 @@ async function run(page) {
   assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
   return answer.data;
 }
+
+/** Presses the button, and waits until the subscription has begun. */
+async function subscribe(page) {
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  await shows(page, "Checkpoint");
+}
+
+async function stop(page) {
+  await page.getByRole("button", { name: /^Stop query/ }).click();
+  await page.getByRole("button", { name: /^Execute query/ }).waitFor();
+}
+
+/** Waits until the answer has this text. */
+const shows = (page, text) => valueOf(page, ANSWER, new RegExp(text));
 
 /** The whole text of an editor, of which only a part may be on the screen, as soon as it is the expected one. */
 async function valueOf(page, editor, expected = /^/) {

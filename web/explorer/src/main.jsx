@@ -5,6 +5,7 @@ import { usePluginStore } from "@graphiql/react";
 import { createGraphiQLFetcher } from "@graphiql/toolkit";
 import { GraphiQL, GraphiQLInterface, GraphiQLProvider } from "graphiql";
 import "graphiql/style.css";
+import { createClient } from "graphql-ws";
 import { useState } from "react";
 import { createRoot } from "react-dom/client";
 import "./explorer.css";
@@ -27,13 +28,19 @@ const WELCOME = `# Pick a ready-made operation at
 const subscriptions = new URL("/graphql", window.location.href);
 subscriptions.protocol = subscriptions.protocol === "https:" ? "wss:" : "ws:";
 
-const fetcher = createGraphiQLFetcher({
+const options = {
   url: "/graphql",
-  subscriptionUrl: subscriptions.href, // graphql-transport-ws; the headers travel as connection parameters
   headers: { Accept: "application/graphql-response+json, application/json;q=0.9" },
   enableIncrementalDelivery: false,
   fetch: (url, init) => window.fetch(url, { ...init, credentials: "same-origin" }),
-});
+};
+
+// Each subscription has a socket of its own, opened when it runs; what the Headers pane has travels along. It is not
+// opened again: that it was closed, and why, is what one wants to see here.
+function fetcher(operation, { headers, ...others } = {}) {
+  const wsClient = createClient({ url: subscriptions.href, connectionParams: headers, retryAttempts: 0 });
+  return createGraphiQLFetcher({ ...options, wsClient })(operation, { headers, ...others });
+}
 
 // Both stay the same objects: GraphiQL resets the visible plugin whenever they change.
 const plugins = [DOC_EXPLORER_PLUGIN, HISTORY_PLUGIN, readyMadePlugin];

@@ -1,5 +1,6 @@
 // Opens an operation in a tab.
 import { useEditorContext } from "@graphiql/react";
+import { parse } from "graphql";
 import { flushSync } from "react-dom";
 
 /**
@@ -16,13 +17,23 @@ export function useOpenOperation() {
     queryEditor?.setValue(query);
     variableEditor?.setValue(variables);
     headerEditor?.setValue(headers);
-    // GraphiQL takes note of a change 100 ms later: until then it would send the former operation's name along.
-    if (queryEditor) queryEditor.operationName = operationName;
+    // GraphiQL takes note of a change 100 ms later: until then it would send the former operation's name along, and
+    // the way that one went.
+    if (queryEditor) Object.assign(queryEditor, { operationName, documentAST: documentOf(query) });
     if (operationName) selectOperation(queryEditor, operationName);
     updateActiveTabValues({ query, variables, headers, operationName });
     document.querySelector(".graphiql-tab-active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     queryEditor?.focus();
   };
+}
+
+/** Null if it cannot be read; the service says why, once it is run. */
+function documentOf(query) {
+  try {
+    return parse(query);
+  } catch {
+    return null;
+  }
 }
 
 /** Of several operations, GraphiQL runs the one it is told, and on Ctrl-Enter the one under the cursor. */

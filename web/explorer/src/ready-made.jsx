@@ -29,7 +29,7 @@ function Panel() {
       <ul>
         {state.operations.map((operation) => (
           <li key={operation.name}>
-            <button type="button" onClick={() => open(operation)}>
+            <button type="button" onClick={() => open({ ...operation, operationName: operation.name })}>
               <span className="ready-made-name">{operation.name}</span>
               <span className={`ready-made-type ready-made-${operation.type}`}>{operation.type}</span>
               <span className="ready-made-about">{operation.about}</span>
