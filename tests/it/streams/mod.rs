@@ -6,6 +6,7 @@ mod feed;
 mod hub;
 mod rights;
 mod socket;
+mod subscriber;
 
 use crate::support::Actor;
 use locum::config::Config;

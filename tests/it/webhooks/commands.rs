@@ -1,11 +1,8 @@
 //! What helps whoever writes a receiver: `locum webhooks listen`, `locum events tail`.
 
-use crate::support::{app, eventually};
+use crate::support::{Program, app, eventually};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
-use tokio::sync::mpsc;
+use std::process::{Command, Output, Stdio};
 
 fn locum(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
@@ -15,45 +12,6 @@ fn locum(arguments: &[&str]) -> Command {
 
 async fn ended(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
-}
-
-/// A program that runs; killed with the story.
-struct Running {
-    child: Child,
-    lines: mpsc::UnboundedReceiver<String>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let (sender, lines) = mpsc::unbounded_channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Self { child, lines }
-    }
-
-    /// Reads on until a line has these words.
-    async fn line_with(&mut self, words: &str) -> String {
-        let found = async {
-            loop {
-                let line = self.lines.recv().await.unwrap_or_else(|| panic!("it ended without {words:?}"));
-                if line.contains(words) {
-                    return line;
-                }
-            }
-        };
-        let found = tokio::time::timeout(Duration::from_secs(15), found).await;
-        found.unwrap_or_else(|_| panic!("there was no {words:?}"))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[tokio::test]
@@ -66,7 +24,7 @@ async fn a_receiver_on_the_command_line_verifies_what_it_prints() {
     let secret = made.text("/data/createWebhook/secret");
     let id = made.text("/data/createWebhook/webhook/id");
     let mut listening =
-        Running::start(locum(&["webhooks", "listen", "--port", &port.to_string(), "--secret", &secret]));
+        Program::start(locum(&["webhooks", "listen", "--port", &port.to_string(), "--secret", &secret]));
     assert_eq!(listening.line_with("Listening").await, format!("Listening for webhooks on {url}"));
     assert_eq!(sam.hook("sendTestEvent", json!({ "webhookId": id })).await.code(), None);
     assert!(listening.line_with("verified").await.ends_with("  verified"));
@@ -96,7 +54,7 @@ async fn the_log_can_be_followed_on_the_command_line() {
     assert!(lines.len() >= seen.len() && lines.iter().any(|line| line["id"] == seen[0]["id"]));
 
     let last = lines.last().unwrap()["cursor"].as_str().unwrap().to_owned();
-    let mut following = Running::start(tail(&["--after", &last]));
+    let mut following = Program::start(tail(&["--after", &last]));
     ana.add_back_office_user("bea@else.example").await;
     let line: Value = serde_json::from_str(&following.line_with("DelegationCreated").await).unwrap();
     let id = eventually("ana hears of it", async || {
