@@ -86,3 +86,12 @@ need_node() {
   need_packages "Node 18 or newer, with npm" "nodejs npm" "nodejs npm" "node"
   has_node || fail "Your system's Node is older than 18. Please install a newer one: https://nodejs.org"
 }
+
+has_python() { python3 -c 'import ensurepip, venv' >/dev/null 2>&1; }
+
+# What receivers write in Python is tested too.
+need_python() {
+  has_python && return
+  need_packages "Python 3 with venv" "python3 python3-venv" "python3" "python3"
+  has_python || fail "Your system's Python 3 has no venv. Please install it: https://docs.python.org/3/library/venv.html"
+}

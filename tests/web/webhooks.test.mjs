@@ -1,12 +1,24 @@
-// What arrives at a receiver, verified by the library that receivers use: npm `standardwebhooks`.
+// What arrives at a receiver, verified by the libraries that receivers use: `standardwebhooks` of npm and of PyPI.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Webhook } from "standardwebhooks";
 import { change, signIn } from "./service.mjs";
 
-test("a message verifies with the published library, and with both secrets while they are rotated", async () => {
+/** The type of an event that the Python library takes; null if it refuses the message. */
+function verifiedByPython(secret, { headers, body }) {
+  const script = fileURLToPath(new URL("verify.py", import.meta.url));
+  const input = JSON.stringify({ secret, headers, body });
+  const { status, stdout, stderr } = spawnSync(process.env.PYTHON, [script], { input, encoding: "utf8" });
+  if (status === 0) return stdout.trim();
+  assert.match(stderr, /^refused: /);
+  return null;
+}
+
+test("a message verifies with the published libraries, and with both secrets while they are rotated", async () => {
   const messages = [];
   const server = createServer(async (request, response) => {
     const chunks = await request.toArray();
@@ -45,12 +57,18 @@ test("a message verifies with the published library, and with both secrets while
     const old = { ...first.headers, "webhook-timestamp": `${Math.floor(Date.now() / 1000) - 301}` };
     assert.throws(() => new Webhook(secret).verify(first.body, old));
 
+    assert.equal(verifiedByPython(secret, first), "WebhookTested");
+    assert.equal(verifiedByPython(secret, { ...first, body: first.body.replace("WebhookTested", "Other") }), null);
+    assert.equal(verifiedByPython(secret, { ...first, headers: old }), null);
+
     const rotated = await act("rotateWebhookSecret", "secret");
     await act("sendTestEvent", "webhook { id }");
     const second = await next(2);
     new Webhook(secret).verify(second.body, second.headers);
     new Webhook(rotated.secret).verify(second.body, second.headers);
     assert.throws(() => new Webhook(rotated.secret).verify(first.body, first.headers));
+    for (const either of [secret, rotated.secret]) assert.equal(verifiedByPython(either, second), "WebhookTested");
+    assert.equal(verifiedByPython(rotated.secret, first), null);
   } finally {
     await act("deleteWebhook", "deletedWebhookId");
     server.close();
