@@ -52,10 +52,10 @@ impl From<EventFilter> for Filter {
     }
 }
 
-/// What can be followed, each as the only field of its operation.
 #[derive(Default)]
 pub struct Subscription;
 
+/// What can be followed, each as the only field of its operation.
 #[async_graphql::Subscription]
 impl Subscription {
     /// What happens that the viewer hears of, in the order in which it happens, each event at least once. Not shown while
