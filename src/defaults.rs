@@ -28,6 +28,8 @@ pub const LIST_MAX: usize = 250;
 pub const LAST_SEEN_PRECISION: TimeDelta = TimeDelta::minutes(1);
 /// Most rows that one statement sweeps up: nobody waits long for those.
 pub const SWEPT_AT_ONCE: i32 = 1_000;
+/// How long something big that was done can be taken back.
+pub const UNDO: TimeDelta = TimeDelta::days(30);
 /// Rows of a page, if nobody says how many.
 pub const PAGE: usize = 50;
 /// Most rows of a page.

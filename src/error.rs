@@ -52,6 +52,8 @@ pub enum Detail {
     },
     /// The handles of the people who share an address.
     Handles(Vec<String>),
+    /// The workgroups to choose from: the id of each, and its description.
+    Workgroups(Vec<(uuid::Uuid, String)>),
     /// The version that the thing has by now.
     Conflict {
         current_version: i32,

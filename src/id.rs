@@ -23,12 +23,14 @@ pub enum NodeType {
     Event = 6,
     Account = 7,
     Case = 8,
+    Workgroup = 9,
+    Invite = 10,
     Webhook = 20,
     WebhookDelivery = 21,
 }
 
 impl NodeType {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Firm,
         Self::User,
         Self::Client,
@@ -37,6 +39,8 @@ impl NodeType {
         Self::Event,
         Self::Account,
         Self::Case,
+        Self::Workgroup,
+        Self::Invite,
         Self::Webhook,
         Self::WebhookDelivery,
     ];

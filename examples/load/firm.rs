@@ -9,7 +9,7 @@ use locum::config::{self, Flags};
 use locum::db::migrations;
 use locum::defaults::SESSION;
 use locum::domain::case::{self, Fact, NewCase};
-use locum::domain::client::{self, Draft};
+use locum::domain::client::{self, ClientType, Draft, Filter};
 use locum::domain::delegation::{self, Delegation, NewDelegation, Terms};
 use locum::domain::firm::{self, NewFirm};
 use locum::domain::page::Page;
@@ -142,6 +142,7 @@ async fn person(tx: &mut Tx, firm: Uuid, handle: &str, name: &str, kind: Kind, h
 
 fn draft(number: usize, adviser: Uuid, stands_in: Option<Uuid>) -> Draft {
     Draft {
+        client_type: ClientType::Client,
         name: name(number),
         emails: vec![format!("client{number}@mail.example")],
         reference: Some(format!("HA-{number:06}")),
@@ -180,7 +181,7 @@ async fn delegate(tx: &mut Tx, principal: &Caller, to: &User) -> Result<Delegati
 
 async fn open_cases(tx: &mut Tx, adviser: &Caller) -> Result<()> {
     let page = Page::new(i32::try_from(CASES).ok(), None, None, None)?;
-    for client in client::page(tx.sql(), adviser, &page).await?.rows {
+    for client in client::page(tx.sql(), adviser, &Filter::default(), &page).await?.rows {
         let fact =
             |nth| Fact { name: format!("Fact {nth}"), value: format!("What there is to say of it, {nth}") };
         let (title, facts) = (format!("Review of {}", client.row.name), (0..5).map(fact).collect());

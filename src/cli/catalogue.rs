@@ -63,6 +63,7 @@ pub fn examples() -> Vec<Event> {
     let impersonation = Subject(NodeType::Impersonation, id(5));
     let (client, case) = (Subject(NodeType::Client, id(7)), Subject(NodeType::Case, id(8)));
     let webhook = Subject(NodeType::Webhook, id(9));
+    let (workgroup, invite) = (Subject(NodeType::Workgroup, id(10)), Subject(NodeType::Invite, id(11)));
     let (readers, at) = (vec![key], DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
     let terms = Terms {
         scope: vec![Action::View, Action::Edit, Action::Print],
@@ -83,6 +84,32 @@ pub fn examples() -> Vec<Event> {
         Event::SignInsRefused { user, failures: 10, key },
         Event::FirmImported { people: 8, clients: 59 },
         Event::ClientUpdated { client, version: 2, readers: readers.clone() },
+        Event::ClientCreated { client, readers: readers.clone() },
+        Event::ClientAdvisersChanged {
+            client,
+            version: 3,
+            primary_adviser: Some(user),
+            secondary_adviser: None,
+            readers: readers.clone(),
+        },
+        Event::ClientWorkgroupChanged {
+            client,
+            version: 4,
+            workgroup: Some(workgroup),
+            readers: readers.clone(),
+        },
+        Event::AccessGained { user, count: 1, clients: vec![client], readers: readers.clone() },
+        Event::AccessLost { user, count: 1, clients: vec![client], readers: readers.clone() },
+        Event::WorkgroupCreated { workgroup, owner: user, readers: readers.clone() },
+        Event::WorkgroupUpdated { workgroup, version: 2, readers: readers.clone() },
+        Event::WorkgroupOwnerChanged { workgroup, owner: user, readers: readers.clone() },
+        Event::WorkgroupDeleted { workgroup, readers: readers.clone() },
+        Event::WorkgroupRestored { workgroup, readers: readers.clone() },
+        Event::InviteCreated { invite, workgroup, inviter: user, invitee: actor, readers: readers.clone() },
+        Event::InviteRemoved { invite, workgroup, invitee: actor, readers: readers.clone() },
+        Event::MembershipStarted { workgroup, user, readers: readers.clone() },
+        Event::MembershipEnded { workgroup, user, readers: readers.clone() },
+        Event::DefaultWorkgroupChanged { user, workgroup: Some(workgroup), key },
         Event::CaseCreated { case, client, readers: readers.clone() },
         Event::CaseUpdated { case, client, version: 2, readers: readers.clone() },
         Event::CasePrinted { case, client, version: 2, readers },

@@ -63,6 +63,11 @@ diesel::table! {
         created_at -> Timestamptz,
         version -> Int4,
         adviser_can_advise -> Bool,
+        workgroup_id -> Nullable<Uuid>,
+        primary_adviser_since -> Nullable<Timestamptz>,
+        secondary_adviser_since -> Nullable<Timestamptz>,
+        workgroup_since -> Nullable<Timestamptz>,
+        words -> Text,
     }
 }
 
@@ -98,6 +103,21 @@ diesel::table! {
         only_listed_clients -> Bool,
         schedule -> Nullable<Jsonb>,
         reason_required -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    deleted_workgroups (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        owner_id -> Uuid,
+        description -> Text,
+        created_at -> Timestamptz,
+        version -> Int4,
+        deleted_at -> Timestamptz,
+        deleted_by -> Uuid,
     }
 }
 
@@ -169,6 +189,8 @@ diesel::table! {
         allow_external_delegates -> Bool,
         created_at -> Timestamptz,
         version -> Int4,
+        strict_workgroup_moves -> Bool,
+        invite_days -> Nullable<Int2>,
     }
 }
 
@@ -207,6 +229,21 @@ diesel::table! {
         end_reason -> Nullable<Text>,
         left_at -> Nullable<Timestamptz>,
         expiry_reason -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    invites (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        workgroup_id -> Uuid,
+        inviter_id -> Uuid,
+        invitee_id -> Uuid,
+        invitee_can_join -> Bool,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -261,11 +298,48 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    memberships (firm_id, workgroup_id, user_id) {
+        firm_id -> Uuid,
+        workgroup_id -> Uuid,
+        user_id -> Uuid,
+        joined_at -> Timestamptz,
+        member_can_join -> Bool,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     password_reset_requests (id) {
         id -> Uuid,
         firm_slug -> Text,
         login -> Text,
         requested_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    past_assignments (firm_id, client_id, role, held_from) {
+        firm_id -> Uuid,
+        client_id -> Uuid,
+        role -> Text,
+        holder_id -> Uuid,
+        held_from -> Timestamptz,
+        held_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    past_memberships (firm_id, workgroup_id, user_id, held_from) {
+        firm_id -> Uuid,
+        workgroup_id -> Uuid,
+        user_id -> Uuid,
+        held_from -> Timestamptz,
+        held_until -> Timestamptz,
     }
 }
 
@@ -321,6 +395,8 @@ diesel::table! {
         can_advise -> Bool,
         daily_summary -> Bool,
         summarized_on -> Nullable<Date>,
+        can_join -> Bool,
+        default_workgroup_id -> Nullable<Uuid>,
     }
 }
 
@@ -368,6 +444,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    workgroups (firm_id, id) {
+        firm_id -> Uuid,
+        id -> Uuid,
+        owner_id -> Uuid,
+        description -> Text,
+        created_at -> Timestamptz,
+        version -> Int4,
+        owner_can_advise -> Bool,
+    }
+}
+
 diesel::joinable!(accounts -> firms (firm_id));
 diesel::joinable!(clients -> firms (firm_id));
 diesel::joinable!(event_heads -> firms (firm_id));
@@ -375,6 +465,7 @@ diesel::joinable!(events -> firms (firm_id));
 diesel::joinable!(mail_suppressions -> firms (firm_id));
 diesel::joinable!(users -> firms (firm_id));
 diesel::joinable!(webhooks -> firms (firm_id));
+diesel::joinable!(workgroups -> firms (firm_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
@@ -383,6 +474,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     clients,
     delegation_clients,
     delegations,
+    deleted_workgroups,
     devices,
     event_audience,
     event_heads,
@@ -390,13 +482,18 @@ diesel::allow_tables_to_appear_in_same_query!(
     firms,
     idempotency_records,
     impersonations,
+    invites,
     links,
     mail_deliveries,
     mail_suppressions,
+    memberships,
     password_reset_requests,
+    past_assignments,
+    past_memberships,
     sessions,
     throttles,
     users,
     webhook_deliveries,
     webhooks,
+    workgroups,
 );

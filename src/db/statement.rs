@@ -58,6 +58,7 @@ values! {
     Vec<Vec<u8>> => Array<Binary>,
     Vec<i64> => Array<BigInt>,
     Vec<uuid::Uuid> => Array<diesel::sql_types::Uuid>,
+    Vec<Option<uuid::Uuid>> => Array<Nullable<diesel::sql_types::Uuid>>,
     serde_json::Value => Jsonb,
 }
 

@@ -19,3 +19,4 @@ pub mod text;
 pub mod throttle;
 pub mod user;
 pub mod webhook;
+pub mod workgroup;

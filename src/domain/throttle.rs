@@ -158,7 +158,7 @@ pub async fn first_in(
 pub async fn sweep(tx: &mut Tx) -> Result<usize> {
     let delete = sql::<()>(
         "delete from throttles where ctid = any(array(
-           select ctid from throttles where updated_at < ? limit ? for update skip locked))",
+           select ctid from throttles where updated_at < ? and window_ends_at < ? limit ? for update skip locked))",
     );
-    Ok(delete.bind(tx.now - TimeDelta::days(2)).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
+    Ok(delete.bind(tx.now - TimeDelta::days(2)).bind(tx.now).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }

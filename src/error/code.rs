@@ -94,6 +94,30 @@ codes! {
     /// The grant does not include what is asked for.
     ScopeExceeded = "SCOPE_EXCEEDED", UserErrors,
         "The principal has not granted this.", "Ask for less, or ask the principal to grant more.";
+    /// Nobody of the firm has this user ID.
+    UserNotFound = "USER_NOT_FOUND", UserErrors,
+        "Nobody in your firm has this user ID.", "Ask the person for their user ID.";
+    /// The person is a member already.
+    AlreadyMember = "ALREADY_MEMBER", UserErrors,
+        "This person is a member already.", "Nothing to do.";
+    /// The person is no member of the workgroup.
+    NotAMember = "NOT_A_MEMBER", UserErrors,
+        "This person is not a member of the workgroup.", "Invite them first; they have to join.";
+    /// Only advisers and assistants are in workgroups.
+    CannotJoin = "CANNOT_JOIN", UserErrors,
+        "Only advisers and assistants are in workgroups.", "Let somebody act for you as a back-office user instead.";
+    /// Only an adviser owns a workgroup, for its clients' primary adviser may come from it.
+    CannotOwn = "CANNOT_OWN", UserErrors,
+        "Only an adviser can own a workgroup.", "Choose a member who is an adviser.";
+    /// A workgroup is never without its owner.
+    OwnerCannotLeave = "OWNER_CANNOT_LEAVE", UserErrors,
+        "The owner cannot leave the workgroup.", "Transfer it to another member first, or delete it.";
+    /// An assistant who is in several workgroups says into which one a client goes.
+    WorkgroupRequired = "WORKGROUP_REQUIRED", UserErrors,
+        "Choose the workgroup that the client goes into: its owner becomes the primary adviser.", "Give a `workgroupId` out of `choices`.";
+    /// An assistant in no workgroup has no adviser to add clients for.
+    NoWorkgroup = "NO_WORKGROUP", UserErrors,
+        "You are in no workgroup, so there is no adviser to add a client for.", "Ask an adviser to invite you to a workgroup.";
     /// Firm, username and password do not belong together, or the person may not sign in.
     InvalidCredentials = "INVALID_CREDENTIALS", UserErrors,
         "These credentials are not right. If several logins share your email address, sign in with your user ID.",

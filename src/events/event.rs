@@ -121,6 +121,103 @@ pub enum Event {
         #[serde(skip)]
         readers: Vec<UserKey>,
     },
+    ClientCreated {
+        client: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    ClientAdvisersChanged {
+        client: Subject,
+        version: i32,
+        primary_adviser: Option<Subject>,
+        secondary_adviser: Option<Subject>,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    ClientWorkgroupChanged {
+        client: Subject,
+        version: i32,
+        workgroup: Option<Subject>,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    AccessGained {
+        user: Subject,
+        /// How many clients; at most 250 of them are named.
+        count: usize,
+        clients: Vec<Subject>,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    AccessLost {
+        user: Subject,
+        /// How many clients; at most 250 of them are named.
+        count: usize,
+        clients: Vec<Subject>,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    WorkgroupCreated {
+        workgroup: Subject,
+        owner: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    WorkgroupUpdated {
+        workgroup: Subject,
+        version: i32,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    WorkgroupOwnerChanged {
+        workgroup: Subject,
+        owner: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    WorkgroupDeleted {
+        workgroup: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    WorkgroupRestored {
+        workgroup: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    InviteCreated {
+        invite: Subject,
+        workgroup: Subject,
+        inviter: Subject,
+        invitee: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    InviteRemoved {
+        invite: Subject,
+        workgroup: Subject,
+        invitee: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    MembershipStarted {
+        workgroup: Subject,
+        user: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    MembershipEnded {
+        workgroup: Subject,
+        user: Subject,
+        #[serde(skip)]
+        readers: Vec<UserKey>,
+    },
+    DefaultWorkgroupChanged {
+        user: Subject,
+        workgroup: Option<Subject>,
+        #[serde(skip)]
+        key: UserKey,
+    },
     CaseCreated {
         case: Subject,
         client: Subject,
@@ -324,6 +421,21 @@ pub const NAMES: &[&str] = &[
     "SignInsRefused",
     "FirmImported",
     "ClientUpdated",
+    "ClientCreated",
+    "ClientAdvisersChanged",
+    "ClientWorkgroupChanged",
+    "AccessGained",
+    "AccessLost",
+    "WorkgroupCreated",
+    "WorkgroupUpdated",
+    "WorkgroupOwnerChanged",
+    "WorkgroupDeleted",
+    "WorkgroupRestored",
+    "InviteCreated",
+    "InviteRemoved",
+    "MembershipStarted",
+    "MembershipEnded",
+    "DefaultWorkgroupChanged",
     "CaseCreated",
     "CaseUpdated",
     "CasePrinted",
@@ -370,8 +482,23 @@ impl Event {
             Self::PasswordResetRequested { key, .. }
             | Self::PasswordChanged { key, .. }
             | Self::SignInsRefused { key, .. }
-            | Self::DailySummaryDue { key, .. } => of(&[Some(*key)], &[]),
+            | Self::DailySummaryDue { key, .. }
+            | Self::DefaultWorkgroupChanged { key, .. } => of(&[Some(*key)], &[]),
             Self::ClientUpdated { readers, .. }
+            | Self::ClientCreated { readers, .. }
+            | Self::ClientAdvisersChanged { readers, .. }
+            | Self::ClientWorkgroupChanged { readers, .. }
+            | Self::AccessGained { readers, .. }
+            | Self::AccessLost { readers, .. }
+            | Self::WorkgroupCreated { readers, .. }
+            | Self::WorkgroupUpdated { readers, .. }
+            | Self::WorkgroupOwnerChanged { readers, .. }
+            | Self::WorkgroupDeleted { readers, .. }
+            | Self::WorkgroupRestored { readers, .. }
+            | Self::InviteCreated { readers, .. }
+            | Self::InviteRemoved { readers, .. }
+            | Self::MembershipStarted { readers, .. }
+            | Self::MembershipEnded { readers, .. }
             | Self::CaseCreated { readers, .. }
             | Self::CaseUpdated { readers, .. }
             | Self::CasePrinted { readers, .. } => {
@@ -444,7 +571,27 @@ impl Event {
             | Self::PasswordChanged { user, .. }
             | Self::SignInsRefused { user, .. }
             | Self::DailySummaryDue { user, .. } => vec![user.1],
-            Self::ClientUpdated { client, .. } => vec![client.1],
+            Self::ClientUpdated { client, .. }
+            | Self::ClientCreated { client, .. }
+            | Self::ClientAdvisersChanged { client, .. }
+            | Self::ClientWorkgroupChanged { client, .. } => vec![client.1],
+            Self::AccessGained { user, clients, .. } | Self::AccessLost { user, clients, .. } => {
+                std::iter::once(user.1).chain(clients.iter().map(|client| client.1)).collect()
+            }
+            Self::WorkgroupUpdated { workgroup, .. }
+            | Self::WorkgroupDeleted { workgroup, .. }
+            | Self::WorkgroupRestored { workgroup, .. } => vec![workgroup.1],
+            Self::WorkgroupCreated { workgroup, owner, .. }
+            | Self::WorkgroupOwnerChanged { workgroup, owner, .. } => vec![workgroup.1, owner.1],
+            Self::InviteCreated { invite, workgroup, invitee, .. }
+            | Self::InviteRemoved { invite, workgroup, invitee, .. } => {
+                vec![invite.1, workgroup.1, invitee.1]
+            }
+            Self::MembershipStarted { workgroup, user, .. }
+            | Self::MembershipEnded { workgroup, user, .. } => {
+                vec![workgroup.1, user.1]
+            }
+            Self::DefaultWorkgroupChanged { user, .. } => vec![user.1],
             Self::CaseCreated { case, client, .. }
             | Self::CaseUpdated { case, client, .. }
             | Self::CasePrinted { case, client, .. } => vec![case.1, client.1],
@@ -504,6 +651,31 @@ impl Event {
             Self::SignInsRefused { .. } => "Sign-ins to a person's account keep failing.",
             Self::FirmImported { .. } => "People and clients were imported.",
             Self::ClientUpdated { .. } => "A client was changed.",
+            Self::ClientCreated { .. } => "There is a new client.",
+            Self::ClientAdvisersChanged { .. } => {
+                "A client's advisers were changed; also whoever does not reach it any more hears of it."
+            }
+            Self::ClientWorkgroupChanged { .. } => {
+                "A client went into a workgroup, or out of one; also whoever does not reach it any more hears of it."
+            }
+            Self::AccessGained { .. } => {
+                "Somebody works on clients from now on whom they did not reach before."
+            }
+            Self::AccessLost { .. } => "Somebody does not reach clients any more.",
+            Self::WorkgroupCreated { .. } => "Somebody created a workgroup.",
+            Self::WorkgroupUpdated { .. } => "A workgroup is described in other words.",
+            Self::WorkgroupOwnerChanged { .. } => "A workgroup belongs to another member.",
+            Self::WorkgroupDeleted { .. } => "A workgroup was deleted; its clients stay with their advisers.",
+            Self::WorkgroupRestored { .. } => "A workgroup that was deleted is there again.",
+            Self::InviteCreated { .. } => "Somebody is invited to a workgroup.",
+            Self::InviteRemoved { .. } => {
+                "An invite to a workgroup does not wait any more: it was followed, ignored or taken back."
+            }
+            Self::MembershipStarted { .. } => "Somebody joined a workgroup.",
+            Self::MembershipEnded { .. } => "Somebody left a workgroup, or was taken out of it.",
+            Self::DefaultWorkgroupChanged { .. } => {
+                "A person's new clients go into another workgroup, or into none."
+            }
             Self::CaseCreated { .. } => "A case was opened for a client.",
             Self::CaseUpdated { .. } => "A case was changed.",
             Self::CasePrinted { .. } => "A link to print a case was given out.",

@@ -144,6 +144,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Takes back what was only tried, once the database has found that it could be committed.
+    pub async fn give_up(mut self) -> Result<()> {
+        let holds = sql::<()>("set constraints all immediate").execute(&mut *self.connection).await;
+        self.roll_back().await;
+        Ok(holds.map(|_| ())?)
+    }
+
     /// Takes everything back. A connection that cannot even do that is thrown away by the pool.
     pub async fn roll_back(mut self) {
         if let Err(error) = AnsiTransactionManager::rollback_transaction(&mut *self.connection).await {

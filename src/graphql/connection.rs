@@ -4,7 +4,7 @@ use crate::domain::client::Place;
 use crate::domain::page::Slice;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::envelope;
-use async_graphql::SimpleObject;
+use async_graphql::{Context, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -77,4 +77,76 @@ pub fn position(cursor: Option<String>) -> Result<Option<i64>> {
 
 fn bad_cursor() -> Error {
     Error::stop_saying(ErrorCode::BadUserInput, "This is not a cursor of this list.")
+}
+
+/// What stands in a list.
+pub trait Listed {
+    /// Its place in the list.
+    fn cursor(&self) -> String;
+}
+
+/// What a connection is a page of.
+pub trait Counted {
+    /// How many there are in all.
+    fn count(&self, ctx: &Context<'_>) -> impl Future<Output = Result<i64>> + Send;
+}
+
+/// Defines a connection: a page of a list of nodes, which are [`Listed`], and its edges. It keeps what it is a page of, which
+/// is [`Counted`] when somebody asks.
+#[macro_export]
+macro_rules! connection {
+    (
+        $(#[$meta:meta])* $connection:ident of $key:ty, $(#[$edge_meta:meta])* $edge:ident,
+        $(#[$node_meta:meta])* $node:ty $(,)?
+    ) => {
+        $(#[$meta])*
+        #[derive(async_graphql::Description)]
+        pub struct $connection {
+            slice: $crate::domain::page::Slice<$node>,
+            of: $key,
+        }
+
+        impl $connection {
+            /// A page of what `of` says.
+            pub fn new(slice: $crate::domain::page::Slice<$node>, of: $key) -> Self {
+                Self { slice, of }
+            }
+        }
+
+        $(#[$edge_meta])*
+        #[derive(async_graphql::Description)]
+        struct $edge<'e>(&'e $node);
+
+        #[async_graphql::Object(use_type_description, serial)]
+        impl $edge<'_> {
+            /// Its place in the list.
+            async fn cursor(&self) -> String {
+                $crate::graphql::connection::Listed::cursor(self.0)
+            }
+
+            $(#[$node_meta])*
+            async fn node(&self) -> $crate::graphql::in_place::InPlace<&$node> {
+                $crate::graphql::in_place::InPlace(self.0)
+            }
+        }
+
+        #[async_graphql::Object(use_type_description, serial)]
+        impl $connection {
+            /// What is on this page, each with its place.
+            async fn edges(&self) -> Vec<$crate::graphql::in_place::InPlace<$edge<'_>>> {
+                self.slice.rows.iter().map(|node| $crate::graphql::in_place::InPlace($edge(node))).collect()
+            }
+
+            /// Which part of the list this is.
+            async fn page_info(&self) -> $crate::graphql::connection::PageInfo {
+                $crate::graphql::connection::PageInfo::new(&self.slice, $crate::graphql::connection::Listed::cursor)
+            }
+
+            /// How many there are in all.
+            async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> $crate::error::Result<i32> {
+                let count = $crate::graphql::connection::Counted::count(&self.of, ctx).await?;
+                Ok(i32::try_from(count).unwrap_or(i32::MAX))
+            }
+        }
+    };
 }

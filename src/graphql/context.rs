@@ -120,7 +120,17 @@ pub trait Locum {
         F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
         Self: Sync,
     {
-        self.mutate_within(of_impersonation, |_| None, work)
+        self.mutate_within(of_impersonation, |_| None, false, work)
+    }
+
+    /// The same for a change that may only be tried: then everything is taken back, and the answer says what would be.
+    fn mutate_or_try<T, F>(&self, dry_run: bool, work: F) -> impl Future<Output = Result<T>> + Send
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+        F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        Self: Sync,
+    {
+        self.mutate_within(of_impersonation, |_| None, dry_run, work)
     }
 
     /// The same for a change of a client, or of what belongs to one: a repetition answers only as long as the caller still
@@ -135,7 +145,7 @@ pub trait Locum {
         F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
         Self: Sync,
     {
-        self.mutate_within(of_impersonation, client, work)
+        self.mutate_within(of_impersonation, client, false, work)
     }
 
     /// The same for a change of the session itself, which may change who is acted for: in another session it is another
@@ -146,14 +156,16 @@ pub trait Locum {
         F: for<'t> FnOnce(&'t mut Tx, &'t Caller) -> BoxFuture<'t, Result<T>> + Send + 'static,
         Self: Sync,
     {
-        self.mutate_within(|caller| Some(caller.session), |_| None, work)
+        self.mutate_within(|caller| Some(caller.session), |_| None, false, work)
     }
 
-    /// The same; the record of an idempotency key is within what `scope` says, and holds while the `client` is reached.
+    /// The same; the record of an idempotency key is within what `scope` says, and holds while the `client` is reached. What
+    /// is only tried leaves no record.
     fn mutate_within<T, F>(
         &self,
         scope: fn(&Caller) -> Option<Uuid>,
         client: fn(&T) -> Option<Uuid>,
+        dry_run: bool,
         work: F,
     ) -> impl Future<Output = Result<T>> + Send
     where
@@ -163,7 +175,7 @@ pub trait Locum {
     {
         async move {
             let caller = self.caller()?.clone();
-            let key = self.request().idempotency_key.clone().map(|key| Key {
+            let key = self.request().idempotency_key.clone().filter(|_| !dry_run).map(|key| Key {
                 user: caller.actor,
                 key,
                 field: scope(&caller)
@@ -174,6 +186,7 @@ pub trait Locum {
             self.detached(async move {
                 let mut tx = log.begin(Author::from(&caller)).await?;
                 match once(&mut tx, &caller, key, client, work).await {
+                    Ok(value) if dry_run => tx.give_up().await.map(|()| value),
                     Ok(value) => tx.commit().await.map(|()| value),
                     Err(error) => {
                         tx.roll_back().await;

@@ -1,7 +1,9 @@
 //! How refusals and faults look from outside.
 
+use super::node::global;
 use crate::error::{Detail, Error, ErrorCode, Refusal, Result};
-use async_graphql::{ErrorExtensions, Interface, SimpleObject};
+use crate::id::NodeType;
+use async_graphql::{ErrorExtensions, ID, Interface, SimpleObject};
 
 /// Why a change was refused. Nothing happened.
 #[derive(Interface, Clone, Debug)]
@@ -20,6 +22,7 @@ pub enum UserError {
     ForbiddenError(ForbiddenError),
     AmbiguousEmailError(AmbiguousEmailError),
     ConflictError(ConflictError),
+    WorkgroupChoiceError(WorkgroupChoiceError),
 }
 
 /// A refusal that needs no more than its code.
@@ -89,6 +92,28 @@ pub struct ConflictError {
     current_version: i32,
 }
 
+/// It has to be said which workgroup is meant.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct WorkgroupChoiceError {
+    /// The kind of refusal.
+    code: ErrorCode,
+    /// A sentence for people.
+    message: String,
+    /// The path of the input field concerned; empty if none.
+    field: Vec<String>,
+    /// The workgroups to choose from.
+    choices: Vec<WorkgroupChoice>,
+}
+
+/// A workgroup to choose.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct WorkgroupChoice {
+    /// The global id.
+    id: ID,
+    /// What it is called.
+    description: String,
+}
+
 impl From<Refusal> for UserError {
     fn from(refusal: Refusal) -> Self {
         let Refusal { code, message, field, detail } = refusal;
@@ -102,6 +127,12 @@ impl From<Refusal> for UserError {
             }
             Detail::Conflict { current_version } => {
                 ConflictError { code, message, field, current_version }.into()
+            }
+            Detail::Workgroups(workgroups) => {
+                let choice =
+                    |(id, description)| WorkgroupChoice { id: global(NodeType::Workgroup, id), description };
+                let choices = workgroups.into_iter().map(choice).collect();
+                WorkgroupChoiceError { code, message, field, choices }.into()
             }
             Detail::Handles(handles) => AmbiguousEmailError { code, message, field, handles }.into(),
         }

@@ -12,6 +12,7 @@ pub mod guard;
 pub mod limits;
 pub mod variables;
 
+mod access;
 mod case;
 mod client;
 mod connection;
@@ -32,6 +33,7 @@ mod terms;
 mod user;
 mod viewer;
 mod webhook;
+mod workgroup;
 
 pub use context::{Outcome, RequestContext, Services};
 pub use impersonation::acting;

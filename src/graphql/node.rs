@@ -8,7 +8,8 @@ use super::firm::Firm;
 use super::impersonation::Impersonation;
 use super::user::User;
 use super::webhook::{Webhook, WebhookDelivery};
-use crate::domain::{case, client, delegation, impersonation, user, webhook};
+use super::workgroup::{Invite, Workgroup};
+use crate::domain::{case, client, delegation, impersonation, user, webhook, workgroup};
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Subject;
 use crate::id::{self, NodeType};
@@ -24,9 +25,11 @@ pub enum Node {
     Delegation(Delegation),
     Firm(Firm),
     Impersonation(Impersonation),
+    Invite(Invite),
     User(User),
     Webhook(Webhook),
     WebhookDelivery(WebhookDelivery),
+    Workgroup(Workgroup),
 }
 
 /// The global id of a row.
@@ -130,6 +133,18 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
                 .read(move |connection, caller| Box::pin(webhook::visible_delivery(connection, caller, id)))
                 .await?;
             Ok(found.map(|delivery| Node::WebhookDelivery(delivery.into())))
+        }
+        NodeType::Workgroup => {
+            let found = ctx
+                .read(move |connection, caller| Box::pin(workgroup::visible(connection, caller, id)))
+                .await?;
+            Ok(found.map(|workgroup| Node::Workgroup(workgroup.into())))
+        }
+        NodeType::Invite => {
+            let found = ctx
+                .read(move |connection, caller| Box::pin(workgroup::visible_invite(connection, caller, id)))
+                .await?;
+            Ok(found.map(|invite| Node::Invite(invite.into())))
         }
         NodeType::Event | NodeType::Account => Ok(None),
     }

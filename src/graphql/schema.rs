@@ -5,11 +5,16 @@ use super::cost::Buckets;
 use super::documents::Documents;
 use super::guard::Guard;
 use super::limits::Sizes;
-use super::loaders::{ActionLoader, CaseLoader, ClientLoader, FirmLoader, ListedLoader};
+use super::loaders::{
+    ActionLoader, CaseLoader, ClientLoader, DecisionLoader, FirmLoader, InviteLoader, ListedLoader,
+    MemberLoader, SharedLoader, UserLoader, WorkgroupLoader,
+};
 use super::scalar::DATE_TIME;
 use super::shape::Shapes;
 use super::subscription::Subscription;
-use super::{case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer, webhook};
+use super::{
+    case, client, delegation, event, firm, impersonation, node, sign_in, user, viewer, webhook, workgroup,
+};
 use crate::db::counting;
 use async_graphql::dataloader::DataLoader;
 use async_graphql::{MergedObject, SDLExportOptions, SchemaBuilder};
@@ -39,6 +44,7 @@ pub struct Mutation(
     delegation::Mutations,
     impersonation::Mutations,
     webhook::Mutations,
+    workgroup::Mutations,
 );
 
 /// The schema.
@@ -85,6 +91,12 @@ pub fn build(services: Services, introspection: bool) -> anyhow::Result<Face> {
         .data(loader(CaseLoader(services.log.clone())))
         .data(loader(ListedLoader(services.log.clone())))
         .data(loader(ActionLoader(services.log.clone())))
+        .data(loader(DecisionLoader(services.log.clone())))
+        .data(loader(InviteLoader(services.log.clone())))
+        .data(loader(MemberLoader(services.log.clone())))
+        .data(loader(SharedLoader(services.log.clone())))
+        .data(loader(UserLoader(services.log.clone())))
+        .data(loader(WorkgroupLoader(services.log.clone())))
         .data(services);
     if !introspection {
         builder = builder.disable_introspection();

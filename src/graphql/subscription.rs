@@ -73,6 +73,20 @@ impl Subscription {
         follow(ctx, after, filter.map(Filter::from).unwrap_or_default()).await
     }
 
+    /// Invites to workgroups, to the viewer and by them. Not shown while impersonating.
+    #[graphql(directive = own_only::apply())]
+    async fn invite_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "A cursor of an event or a checkpoint, at most 90 days old: it begins behind it. Without one, from now on."
+        )]
+        after: Option<String>,
+    ) -> Result<BoxStream<'static, FeedItem>> {
+        let types = Some(["InviteCreated", "InviteRemoved"].map(str::to_owned).to_vec());
+        follow(ctx, after, Filter { types, ..Filter::default() }).await
+    }
+
     /// Impersonations of the person at the keyboard and by them, and what is done in them.
     #[graphql(directive = as_actor::apply())]
     async fn impersonation_events(

@@ -1,5 +1,6 @@
 //! The viewer: whose data is shown, and who is at the keyboard.
 
+use super::client::{AddClientRule, add_client_rule};
 use super::connection;
 use super::context::Locum;
 use super::delegation::Delegation;
@@ -8,13 +9,17 @@ use super::guard::list_size;
 use super::impersonation::{Impersonation, ImpersonationConnection};
 use super::in_place::InPlace;
 use super::user::User;
+use super::workgroup::{
+    Invite, InviteConnection, InvitesOfMine, Workgroup, WorkgroupConnection, WorkgroupList,
+};
 use crate::caller::Stand;
 use crate::domain::page::Page;
 use crate::domain::sign_in::{self, Authenticated};
-use crate::domain::{delegation, impersonation, user};
+use crate::domain::{delegation, impersonation, user, workgroup};
 use crate::error::{Error, ErrorCode, Result};
 use async_graphql::{Context, Description, Object};
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// Whose data is shown, and who is at the keyboard.
 #[derive(Description)]
@@ -75,6 +80,62 @@ impl Viewer {
         Ok(of_me.await?.into())
     }
 
+    /// The workgroups that the viewer owns, the oldest first.
+    async fn workgroups_created(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<WorkgroupConnection> {
+        let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
+        workgroups(ctx, true, page).await
+    }
+
+    /// The workgroups that the viewer is in and does not own, the oldest first.
+    async fn workgroups_joined(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<WorkgroupConnection> {
+        let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
+        workgroups(ctx, false, page).await
+    }
+
+    /// The invites to workgroups that wait for the viewer. Not shown while impersonating.
+    async fn invites(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or after `after`: at most 100, by default 50.")] first: Option<i32>,
+        #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
+        #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+    ) -> Result<InviteConnection> {
+        self.only_as_oneself(ctx, "viewer.invites").await?;
+        let page = Page::new(first, connection::place_of_id(after)?, last, connection::place_of_id(before)?)?;
+        let now = ctx.services().log.clock.now();
+        let waiting = ctx.read(move |connection, caller| {
+            Box::pin(async move { workgroup::invites_to(connection, caller.actor, now, &page).await })
+        });
+        Ok(InviteConnection::new(waiting.await?.map(Invite::from), InvitesOfMine))
+    }
+
+    /// The workgroup that the viewer's new clients go into; null for none.
+    async fn default_workgroup(&self, ctx: &Context<'_>) -> Result<Option<Workgroup>> {
+        let found =
+            ctx.read(|connection, caller| Box::pin(workgroup::default_of(connection, caller.subject())));
+        Ok(found.await?.map(Workgroup::from))
+    }
+
+    /// How the viewer may add a client.
+    async fn add_client_rule(&self, ctx: &Context<'_>) -> Result<AddClientRule> {
+        add_client_rule(ctx).await
+    }
+
     /// Whether the person at the keyboard wants a mail each morning about what was done in their name.
     async fn daily_summary(&self, ctx: &Context<'_>) -> Result<bool> {
         ctx.read(|connection, caller| Box::pin(user::wants_summary(connection, caller.actor))).await
@@ -103,6 +164,13 @@ impl Viewer {
         sign_in::note_denial(&ctx.services().log, &self.0.caller, refused, field.to_owned()).await;
         Err(Error::stop(refused))
     }
+}
+
+async fn workgroups(ctx: &Context<'_>, owned: bool, page: Page<Uuid>) -> Result<WorkgroupConnection> {
+    let mine = ctx.read(move |connection, caller| {
+        Box::pin(async move { workgroup::of_user(connection, caller.subject(), owned, &page).await })
+    });
+    Ok(WorkgroupConnection::new(mine.await?.map(Workgroup::from), WorkgroupList { owned }))
 }
 
 #[derive(Default)]

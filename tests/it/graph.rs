@@ -1,7 +1,7 @@
 //! The graph as each person sees it: global ids, pages, and how many statements an answer takes. Abuse case 20.
 
 use crate::support::{Actor, TestApp, app, app_with, stranger};
-use locum::domain::client::{self, Draft};
+use locum::domain::client::{self, ClientType, Draft};
 use locum::events::Author;
 use locum::id::{NodeType, encode};
 use serde_json::{Value, json};
@@ -86,7 +86,8 @@ async fn abuse_20_an_id_shows_what_its_bearer_may_see_and_else_nothing() {
         ("ana", &["Amélie", "Chidi", "case", "ana", "bo", "delegation", "harbour"]),
         ("ben", &["Amélie", "Dorota", "ana", "bo", "harbour"]),
         ("ali", &["ana", "bo", "harbour"]),
-        ("sam", &["ana", "bo", "harbour"]),
+        // A setup admin finds the firm's clients in the directory, and may end delegations.
+        ("sam", &["Amélie", "Chidi", "Dorota", "ana", "bo", "delegation", "harbour"]),
         ("bo", &["bo", "delegation", "harbour"]),
         ("summit's ana", &["Amélie of summit", "ana of summit", "summit"]),
     ];
@@ -170,6 +171,7 @@ async fn add_clients(app: &TestApp, adviser: &str, names: Vec<String>) {
     let firm = uuid_of(app, "select id from firms where slug = 'harbour'").await;
     let adviser = uuid_of(app, &user("harbour", adviser)).await;
     let drafts = names.into_iter().map(|name| Draft {
+        client_type: ClientType::Client,
         name,
         emails: Vec::new(),
         reference: None,

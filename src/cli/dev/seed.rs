@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::caller::{Caller, Capability, Kind, Stand, UserKey};
 use crate::domain::case::{self, Fact, NewCase};
-use crate::domain::client::{self, Draft};
+use crate::domain::client::{self, ClientType, Draft, Filter};
 use crate::domain::firm::{self, NewFirm};
 use crate::domain::page::Page;
 use crate::domain::user::{self, Invitation};
@@ -95,7 +95,8 @@ async fn seed_firm(tx: &mut Tx, (slug, name, of_ana, of_ben): Book, hash: &str) 
 async fn open_cases(tx: &mut Tx, adviser: UserKey) -> Result<()> {
     let (kind, capabilities, session) = (Kind::Adviser, Vec::new(), Uuid::nil());
     let ana = Caller { actor: adviser, kind, capabilities, session, stand: Stand::Own };
-    let clients = client::page(tx.sql(), &ana, &Page::new(None, None, None, None)?).await?.rows;
+    let clients =
+        client::page(tx.sql(), &ana, &Filter::default(), &Page::new(None, None, None, None)?).await?.rows;
     for (client, (title, facts)) in clients.iter().zip(CASES.iter().cycle()) {
         let fact =
             |(name, value): &(&str, &str)| Fact { name: (*name).to_owned(), value: (*value).to_owned() };
@@ -129,6 +130,7 @@ fn draft(name: &str, primary: Uuid, secondary: Option<Uuid>) -> Draft {
     let mailbox: String =
         name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '.' }).collect();
     Draft {
+        client_type: ClientType::Client,
         name: name.to_owned(),
         emails: vec![format!("{mailbox}@mail.example")],
         reference: None,

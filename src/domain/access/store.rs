@@ -1,60 +1,81 @@
 //! The access statement.
 
-use crate::caller::{Caller, UserKey};
+use super::paths::{PathKind, WORKING, directory};
+use crate::caller::{Caller, Capability, UserKey};
 use crate::db::statement::{Statement, sql};
 use crate::error::Result;
-use diesel::sql_types::BigInt;
+use crate::events::Tx;
+use chrono::{DateTime, Utc};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::sync::LazyLock;
 use uuid::Uuid;
-
-/// The columns of a client that make a path to it.
-const PATHS: [&str; 2] = ["primary_adviser_id", "secondary_adviser_id"];
 
 /// Cuts a path to the clients that a delegation lists.
 const LISTED: &str = " and exists (select from delegation_clients l
      where l.firm_id = c.firm_id and l.delegation_id = ? and l.client_id = c.id)";
 
-/// Whose paths count for a caller.
+/// Which clients count for a caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach {
     subject: UserKey,
-    /// The delegation that lists the clients that count.
-    listed_by: Option<Uuid>,
+    cut: Cut,
 }
 
-/// A statement over the clients that someone reaches, in its two forms: over all of them, and over those that a
-/// delegation lists.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Those that the subject works on.
+    Working,
+    /// Of these, those that the delegation lists.
+    Listed(Uuid),
+    /// Those that the subject works on, and what the directory says of all others.
+    Directory,
+}
+
+/// A statement over the clients that someone reaches, in its forms: one for each [`Cut`].
 pub struct Forms {
-    all: String,
+    working: String,
     listed: String,
+    directory: String,
 }
 
 impl Forms {
     /// `text` puts a statement around the clients: it gets a function that says what narrows them, as in
-    /// `clients(" and c.id = ?")`. They are read as `c`, each path a branch of its own with its own index; a client
-    /// whom one person reaches by two paths would be in it twice.
+    /// `clients(" and c.id = ?")`. They are read as `c`, each path a branch of its own with its own index; each client is
+    /// there once, and `whole` unless it is only in the directory.
     pub fn new(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
-        let form = |listed: &str| {
+        let working = || WORKING.iter().map(|path| path.clients.to_owned());
+        let form = |branches: Vec<String>, listed: &str| {
             text(&|narrow| {
-                let branch = |path| {
-                    format!(
-                        "(select c.* from clients c where c.firm_id = ? and c.{path} = ?{listed}{narrow})"
-                    )
-                };
-                PATHS.map(branch).join(" union all ")
+                let narrow = format!("{listed}{narrow}");
+                let branches =
+                    branches.iter().map(|branch| format!("({})", branch.replace("{narrow}", &narrow)));
+                branches.collect::<Vec<_>>().join(" union all ")
             })
         };
-        Self { all: form(""), listed: form(LISTED) }
+        Self {
+            working: form(working().collect(), ""),
+            listed: form(working().collect(), LISTED),
+            directory: form(working().chain([directory()]).collect(), ""),
+        }
     }
 }
 
 impl Reach {
-    /// The caller's.
+    /// What the caller works on.
     pub fn of(caller: &Caller) -> Self {
-        let listed_by =
-            caller.acting().filter(|acting| acting.only_listed_clients).map(|acting| acting.delegation);
-        Self { subject: caller.subject(), listed_by }
+        let listed = caller.acting().filter(|acting| acting.only_listed_clients);
+        let cut = listed.map_or(Cut::Working, |acting| Cut::Listed(acting.delegation));
+        Self { subject: caller.subject(), cut }
+    }
+
+    /// What the caller works on, and, for those who administer clients, all others as the directory has them.
+    pub fn with_directory(caller: &Caller) -> Self {
+        let mut reach = Self::of(caller);
+        if sees_directory(caller) {
+            reach.cut = Cut::Directory;
+        }
+        reach
     }
 
     /// Whose paths they are.
@@ -68,23 +89,27 @@ impl Reach {
         forms: &'static Forms,
         narrow: impl Fn(Statement<ST>) -> Statement<ST>,
     ) -> Statement<ST> {
-        let text = if self.listed_by.is_some() { &forms.listed } else { &forms.all };
-        PATHS.iter().fold(sql(text), |query, _| {
+        let (text, branches) = match self.cut {
+            Cut::Working => (&forms.working, WORKING.len()),
+            Cut::Listed(_) => (&forms.listed, WORKING.len()),
+            Cut::Directory => (&forms.directory, WORKING.len() + 1),
+        };
+        (0..branches).fold(sql(text), |query, _| {
             let query = query.bind(self.subject.firm).bind(self.subject.id);
-            narrow(match self.listed_by {
-                Some(delegation) => query.bind(delegation),
-                None => query,
+            narrow(match self.cut {
+                Cut::Listed(delegation) => query.bind(delegation),
+                Cut::Working | Cut::Directory => query,
             })
         })
     }
 }
 
-/// That the client `c` is reached by a person whose id is this SQL expression.
-pub fn reached_by(subject: &str) -> String {
-    format!("({})", PATHS.map(|path| format!("c.{path} = {subject}")).join(" or "))
+/// Whether the caller sees the directory of the firm's clients.
+pub fn sees_directory(caller: &Caller) -> bool {
+    caller.has(Capability::ClientAdmin) || caller.has(Capability::SetupAdmin)
 }
 
-/// How many of these clients the caller reaches.
+/// How many of these clients the caller works on.
 pub async fn count_of(connection: &mut AsyncPgConnection, caller: &Caller, ids: &[Uuid]) -> Result<usize> {
     static COUNT: LazyLock<Forms> = LazyLock::new(|| {
         Forms::new(|clients| {
@@ -96,14 +121,81 @@ pub async fn count_of(connection: &mut AsyncPgConnection, caller: &Caller, ids: 
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-/// Who reaches a client by a path of their own: the audience of what happens to it.
+/// Somebody reaches a client in some way.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    pub client: Uuid,
+    pub user: Uuid,
+    pub kind: PathKind,
+    /// What it is reached through, where that is something.
+    pub via: Option<Uuid>,
+    pub since: DateTime<Utc>,
+}
+
+/// Everybody who works on one of these clients, and each way in which they do.
+pub async fn holdings(
+    connection: &mut AsyncPgConnection,
+    firm: Uuid,
+    clients: &[Uuid],
+) -> Result<Vec<Holding>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| holdings_where(" and c.firm_id = ? and c.id = any(?)"));
+    let find = WORKING.iter().fold(sql::<Row>(&FIND), |find, _| find.bind(firm).bind(clients.to_vec()));
+    held(find, connection).await
+}
+
+/// The same, of one person.
+pub async fn holdings_of(
+    connection: &mut AsyncPgConnection,
+    person: UserKey,
+    clients: &[Uuid],
+) -> Result<Vec<Holding>> {
+    static FIND: LazyLock<String> =
+        LazyLock::new(|| holdings_where(" and c.firm_id = ? and c.id = any(?) and h.user_id = ?"));
+    let find = WORKING
+        .iter()
+        .fold(sql::<Row>(&FIND), |find, _| find.bind(person.firm).bind(clients.to_vec()).bind(person.id));
+    held(find, connection).await
+}
+
+type Row = (SqlUuid, SqlUuid, Text, Nullable<SqlUuid>, Timestamptz);
+
+fn holdings_where(more: &str) -> String {
+    let branch = |path: &super::paths::Path| {
+        let holders = path.holders.replace("{more}", more);
+        let (kind, via, since) = (path.kind.as_str(), path.via, path.since);
+        format!("(select c.id, h.user_id, '{kind}', {via}, {since} from {holders})")
+    };
+    WORKING.iter().map(branch).collect::<Vec<_>>().join(" union all ")
+}
+
+async fn held(find: Statement<Row>, connection: &mut AsyncPgConnection) -> Result<Vec<Holding>> {
+    let rows: Vec<(Uuid, Uuid, PathKind, Option<Uuid>, DateTime<Utc>)> = find.load(connection).await?;
+    let holding = |(client, user, kind, via, since)| Holding { client, user, kind, via, since };
+    Ok(rows.into_iter().map(holding).collect())
+}
+
+/// Who works on a client by a path of their own: the audience of what happens to it.
 pub async fn readers(connection: &mut AsyncPgConnection, firm: Uuid, client: Uuid) -> Result<Vec<UserKey>> {
-    static FIND: LazyLock<String> = LazyLock::new(|| {
-        let branch = |path| format!("select {path} as id from clients where firm_id = ? and id = ?");
-        format!("select distinct id from ({}) r where id is not null", PATHS.map(branch).join(" union all "))
-    });
-    let find =
-        PATHS.iter().fold(sql::<diesel::sql_types::Uuid>(&FIND), |find, _| find.bind(firm).bind(client));
-    let ids: Vec<Uuid> = find.load(connection).await?;
+    let mut ids: Vec<_> =
+        holdings(connection, firm, &[client]).await?.into_iter().map(|holding| holding.user).collect();
+    ids.sort();
+    ids.dedup();
     Ok(ids.into_iter().map(|id| UserKey { firm, id }).collect())
+}
+
+/// Those of these clients that one of the firm's directory has: all that there are.
+pub async fn in_directory(
+    connection: &mut AsyncPgConnection,
+    firm: Uuid,
+    clients: &[Uuid],
+) -> Result<Vec<Uuid>> {
+    let find = sql::<SqlUuid>("select id from clients where firm_id = ? and id = any(?)");
+    Ok(find.bind(firm).bind(clients.to_vec()).load(connection).await?)
+}
+
+/// Says to the database when the edges that this transaction changes begin and end: at the transaction's own time.
+pub async fn edges_change(tx: &mut Tx) -> Result<()> {
+    let now = tx.now.to_rfc3339();
+    sql::<Text>("select set_config('locum.now', ?, true)").bind(now).execute(tx.sql()).await?;
+    Ok(())
 }

@@ -38,7 +38,7 @@ pub async fn create(tx: &mut Tx, caller: &Caller, new: NewCase) -> Result<Case> 
     let permit = caller.permit(WorkOnClients)?;
     let title = text::line("title", &new.title, 200)?;
     let facts = checked(new.facts)?;
-    let client = client::find(tx.sql(), caller, new.client).await?;
+    let client = client::find(tx.sql(), caller, new.client).await?.filter(|client| client.whole);
     let client = client.ok_or_else(|| Refusal::new(ErrorCode::NotFound).at("clientId"))?;
     let case = store::insert(tx, &permit, &client.row, title, facts).await?;
     let (subject, client, readers) = concerned(tx, &case).await?;

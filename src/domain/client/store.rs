@@ -4,14 +4,13 @@ use crate::caller::{Caller, Permit, UserKey};
 use crate::db::row::SqlOf;
 use crate::db::schema::clients;
 use crate::db::statement::{Statement, sql};
-use crate::domain::access::{Forms, Reach, WorkOnClients, reached_by};
-use crate::domain::page::{Page, Slice};
+use crate::domain::access::{Forms, Reach, WorkOnClients, edges_change, reached_by};
 use crate::domain::user::User;
 use crate::error::Result;
 use crate::events::Tx;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Nullable, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -42,6 +41,7 @@ crate::row! {
         pub type_: ClientType,
         pub reference: Option<String>,
         pub details: serde_json::Value,
+        pub workgroup_id: Option<Uuid>,
         pub created_at: DateTime<Utc>,
         pub version: i32,
     }
@@ -51,16 +51,18 @@ crate::row! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Client {
     pub row: ClientRow,
+    /// Whether all of it is shown, or only what stands in the directory.
+    pub whole: bool,
     pub primary_adviser: Option<User>,
     pub secondary_adviser: Option<User>,
 }
 
-type WithAdvisers = (SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+type WithAdvisers = (SqlOf<ClientRow>, Bool, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
 
 /// The clients out of `source`, with their advisers.
-fn with_advisers(source: &str) -> String {
+pub(super) fn with_advisers(source: &str) -> String {
     format!(
-        "select {}, {}, {} from ({source}) c
+        "select {}, c.whole, {}, {} from ({source}) c
          left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
          left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id",
         ClientRow::columns("c"),
@@ -69,63 +71,26 @@ fn with_advisers(source: &str) -> String {
     )
 }
 
-async fn load(connection: &mut AsyncPgConnection, query: Statement<WithAdvisers>) -> Result<Vec<Client>> {
-    let rows: Vec<(ClientRow, Option<User>, Option<User>)> = query.load(connection).await?;
-    let client =
-        |(row, primary_adviser, secondary_adviser)| Client { row, primary_adviser, secondary_adviser };
+pub(super) async fn load(
+    connection: &mut AsyncPgConnection,
+    query: Statement<WithAdvisers>,
+) -> Result<Vec<Client>> {
+    let rows: Vec<(ClientRow, bool, Option<User>, Option<User>)> = query.load(connection).await?;
+    let client = |(row, whole, primary_adviser, secondary_adviser)| Client {
+        row,
+        whole,
+        primary_adviser,
+        secondary_adviser,
+    };
     Ok(rows.into_iter().map(client).collect())
 }
 
-/// A place in the list of clients, which goes by name.
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub name: String,
-    pub id: Uuid,
-}
-
-/// A page of the clients that the caller reaches, by name.
-pub async fn page(
-    connection: &mut AsyncPgConnection,
-    caller: &Caller,
-    page: &Page<Place>,
-) -> Result<Slice<Client>> {
-    static FORWARD: LazyLock<[Forms; 2]> = LazyLock::new(|| page_forms("asc", ">"));
-    static BACKWARD: LazyLock<[Forms; 2]> = LazyLock::new(|| page_forms("desc", "<"));
-    let [whole, from] = if page.backward { &*BACKWARD } else { &*FORWARD };
-    let reach = Reach::of(caller);
-    let query = match &page.from {
-        None => reach.statement(whole, |query| query.bind(page.fetch())),
-        Some(place) => {
-            reach.statement(from, |query| query.bind(place.name.clone()).bind(place.id).bind(page.fetch()))
-        }
-    };
-    Ok(page.of(load(connection, query.bind(page.fetch())).await?))
-}
-
-/// The statement for a first page, and for one from a place on. Each branch brings no more rows than the page needs.
-fn page_forms(order: &str, beyond: &str) -> [Forms; 2] {
-    ["".to_owned(), format!(" and (c.name, c.id) {beyond} (?, ?)")].map(|from| {
-        Forms::new(|clients| {
-            let branches = clients(&format!("{from} order by c.name {order}, c.id {order} limit ?"));
-            let source = format!("select * from ({branches}) b order by name {order}, id {order} limit ?");
-            format!("{} order by c.name {order}, c.id {order}", with_advisers(&source))
-        })
-    })
-}
-
-/// How many clients the caller reaches.
-pub async fn count(connection: &mut AsyncPgConnection, caller: &Caller) -> Result<i64> {
-    static COUNT: LazyLock<Forms> =
-        LazyLock::new(|| Forms::new(|clients| format!("select count(*) from ({}) c", clients(""))));
-    let query = Reach::of(caller).statement::<BigInt>(&COUNT, |query| query);
-    Ok(query.get_result(connection).await?)
-}
-
-/// A client by its id, if the caller reaches it.
+/// A client by its id, if the caller reaches it, or finds it in the directory.
 pub async fn find(connection: &mut AsyncPgConnection, caller: &Caller, id: Uuid) -> Result<Option<Client>> {
     static FIND: LazyLock<Forms> =
         LazyLock::new(|| Forms::new(|clients| with_advisers(&clients(" and c.id = ?"))));
-    Ok(load(connection, Reach::of(caller).statement(&FIND, |query| query.bind(id))).await?.pop())
+    let find = Reach::with_directory(caller).statement(&FIND, |query| query.bind(id));
+    Ok(load(connection, find).await?.pop())
 }
 
 /// The same, locked for a change: whoever takes the client away from the caller meanwhile comes before or after it.
@@ -142,7 +107,7 @@ pub(super) async fn find_locked(tx: &mut Tx, caller: &Caller, id: Uuid) -> Resul
 pub async fn find_many(connection: &mut AsyncPgConnection, keys: &[UserKey]) -> Result<Vec<Client>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
         with_advisers(
-            "select c.* from unnest(?, ?) as k (firm_id, id)
+            "select c.*, true as whole from unnest(?, ?) as k (firm_id, id)
              join clients c on c.firm_id = k.firm_id and c.id = k.id",
         )
     });
@@ -176,7 +141,7 @@ pub async fn listed(
     let rows: Vec<Found> = sql::<Row>(&FIND).bind(firms).bind(ids).load(connection).await?;
     let mut listed = HashMap::<UserKey, Vec<Client>>::new();
     for ((firm, id), row, primary_adviser, secondary_adviser) in rows {
-        let client = Client { row, primary_adviser, secondary_adviser };
+        let client = Client { row, whole: true, primary_adviser, secondary_adviser };
         listed.entry(UserKey { firm, id }).or_default().push(client);
     }
     Ok(listed)
@@ -205,6 +170,7 @@ pub struct Draft {
     pub name: String,
     pub emails: Vec<String>,
     /// The client's number in the books it came from; unique in the firm.
+    pub client_type: ClientType,
     pub reference: Option<String>,
     /// Whatever else an import brought along.
     pub details: serde_json::Value,
@@ -223,6 +189,7 @@ pub async fn insert_batch(tx: &mut Tx, firm: Uuid, batch: Vec<Draft>) -> Result<
                 clients::id.eq(crate::id::new(now)),
                 clients::name.eq(new.name),
                 clients::emails.eq(new.emails),
+                clients::type_.eq(new.client_type),
                 clients::reference.eq(new.reference),
                 clients::details.eq(new.details),
                 clients::primary_adviser_id.eq(new.primary_adviser),
@@ -233,4 +200,86 @@ pub async fn insert_batch(tx: &mut Tx, firm: Uuid, batch: Vec<Draft>) -> Result<
         .collect();
     let insert = diesel::insert_into(clients::table).values(rows).on_conflict_do_nothing();
     Ok(insert.returning(clients::reference).get_results(tx.sql()).await?)
+}
+
+/// Adds a client; answers its id.
+pub(super) async fn insert(tx: &mut Tx, firm: Uuid, new: Draft) -> Result<Option<Uuid>> {
+    let (id, now) = (tx.new_id(), tx.now);
+    let insert = diesel::insert_into(clients::table).values((
+        clients::firm_id.eq(firm),
+        clients::id.eq(id),
+        clients::name.eq(new.name),
+        clients::emails.eq(new.emails),
+        clients::type_.eq(new.client_type),
+        clients::reference.eq(new.reference),
+        clients::details.eq(new.details),
+        clients::primary_adviser_id.eq(new.primary_adviser),
+        clients::secondary_adviser_id.eq(new.secondary_adviser),
+        clients::created_at.eq(now),
+    ));
+    Ok(insert.returning(clients::id).get_result(tx.sql()).await.optional()?)
+}
+
+/// Adds a client to a workgroup that someone is in, whose owner is the primary adviser unless the draft has one. Without
+/// the membership there is no client (I26).
+pub(super) async fn insert_into(
+    tx: &mut Tx,
+    member: UserKey,
+    workgroup: Uuid,
+    new: Draft,
+) -> Result<Option<Uuid>> {
+    let insert = sql::<SqlUuid>(
+        "insert into clients (firm_id, id, name, emails, type, reference, details, primary_adviser_id, secondary_adviser_id,
+           workgroup_id, created_at)
+         select m.firm_id, ?, ?, ?, ?, ?, ?, coalesce(?, g.owner_id), ?, m.workgroup_id, ?
+         from memberships m join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
+         where m.firm_id = ? and m.workgroup_id = ? and m.user_id = ?
+         for key share of m, g
+         returning id",
+    );
+    let insert = insert.bind(tx.new_id()).bind(new.name).bind(new.emails).bind(new.client_type.as_str());
+    let insert = insert.bind(new.reference).bind(new.details);
+    let insert = insert.bind(new.primary_adviser).bind(new.secondary_adviser).bind(tx.now);
+    let insert = insert.bind(member.firm).bind(workgroup).bind(member.id);
+    Ok(insert.get_result(tx.sql()).await.optional()?)
+}
+
+/// Keeps a workgroup from being deleted until the transaction ends; answers whether it is there.
+pub(super) async fn share_workgroup(tx: &mut Tx, key: UserKey) -> Result<bool> {
+    let lock = sql::<SqlUuid>("select id from workgroups where firm_id = ? and id = ? for key share");
+    let found: Option<Uuid> = lock.bind(key.firm).bind(key.id).get_result(tx.sql()).await.optional()?;
+    Ok(found.is_some())
+}
+
+/// Whether the firm lets only a few people change a client's workgroup.
+pub(super) async fn moves_are_strict(tx: &mut Tx, firm: Uuid) -> Result<bool> {
+    let find = sql::<Bool>("select strict_workgroup_moves from firms where id = ?");
+    Ok(find.bind(firm).get_result(tx.sql()).await?)
+}
+
+/// Puts a client into a workgroup, or into none.
+pub(super) async fn set_workgroup(tx: &mut Tx, row: &ClientRow, workgroup: Option<Uuid>) -> Result<()> {
+    edges_change(tx).await?;
+    let update = diesel::update(clients::table.find((row.firm_id, row.id)));
+    let update = update.set((clients::workgroup_id.eq(workgroup), clients::version.eq(clients::version + 1)));
+    update.execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// Sets a client's advisers.
+pub(super) async fn set_advisers(
+    tx: &mut Tx,
+    row: &ClientRow,
+    primary: Option<Uuid>,
+    secondary: Option<Uuid>,
+) -> Result<()> {
+    edges_change(tx).await?;
+    let update = diesel::update(clients::table.find((row.firm_id, row.id)));
+    let update = update.set((
+        clients::primary_adviser_id.eq(primary),
+        clients::secondary_adviser_id.eq(secondary),
+        clients::version.eq(clients::version + 1),
+    ));
+    update.execute(tx.sql()).await?;
+    Ok(())
 }

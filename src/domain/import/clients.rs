@@ -8,7 +8,7 @@ use super::row::Examined;
 use super::store;
 use super::table::Table;
 use crate::caller::Kind;
-use crate::domain::client::{self, Draft};
+use crate::domain::client::{self, ClientType, Draft};
 use crate::domain::text;
 use crate::error::{Refusal, Result};
 use crate::events::Tx;
@@ -99,6 +99,7 @@ pub(super) fn draft(row: &mut Examined<'_>, roster: &Roster, lines: &mut Lines) 
     }
     let details = row.details();
     Some(Draft {
+        client_type: ClientType::Client,
         name: name?,
         emails,
         reference: Some(reference?),

@@ -129,6 +129,18 @@ pub async fn find(connection: &mut AsyncPgConnection, key: UserKey) -> Result<Op
     Ok(find.get_result(connection).await.optional()?)
 }
 
+/// Users by their keys.
+pub async fn find_many(connection: &mut AsyncPgConnection, keys: &[UserKey]) -> Result<Vec<User>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select {} from unnest(?, ?) as k (firm_id, id) join users u on u.firm_id = k.firm_id and u.id = k.id",
+            User::columns("u")
+        )
+    });
+    let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(|key| (key.firm, key.id)).unzip();
+    Ok(sql::<SqlOf<User>>(&FIND).bind(firms).bind(ids).load(connection).await?)
+}
+
 /// A user whose password still has this hash; it stays so until the end of the transaction.
 pub async fn find_unchanged(tx: &mut Tx, key: UserKey, hash: &str) -> Result<Option<User>> {
     let find =

@@ -284,6 +284,11 @@ impl World {
         reach
     }
 
+    /// Whether a session finds all of the firm's clients in the directory.
+    pub fn finds(&self, session: usize) -> bool {
+        PEOPLE[self.actor(session)].administers && matches!(self.stand(session), Stand::Own)
+    }
+
     /// Whether a delegation takes a seat.
     pub fn is_live(&self, delegation: usize) -> bool {
         let it = &self.delegations[delegation];

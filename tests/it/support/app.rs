@@ -9,7 +9,7 @@ use locum::clock::Clock;
 use locum::config::{self, Config, Flags, SmtpTls};
 use locum::delivery::Links;
 use locum::delivery::mail::Smtp;
-use locum::domain::client::{self, Draft};
+use locum::domain::client::{self, ClientType, Draft};
 use locum::domain::firm::{self, NewFirm};
 use locum::domain::user::{self, Invitation};
 use locum::events::{Author, Tx};
@@ -199,6 +199,7 @@ async fn person(
 
 fn draft(name: &str, primary: Uuid, secondary: Option<Uuid>) -> Draft {
     Draft {
+        client_type: ClientType::Client,
         name: name.to_owned(),
         emails: vec!["someone@mail.example".to_owned()],
         reference: None,

@@ -1,0 +1,502 @@
+//! The workgroups' SQL.
+
+use crate::caller::UserKey;
+use crate::db::row::SqlOf;
+use crate::db::schema::{deleted_workgroups, invites, memberships, users, workgroups};
+use crate::db::statement::sql;
+use crate::domain::page::{Page, Slice};
+use crate::domain::user::User;
+use crate::error::Result;
+use crate::events::Tx;
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+crate::row! {
+    /// A workgroup's own columns.
+    pub struct WorkgroupRow from workgroups {
+        pub firm_id: Uuid,
+        pub id: Uuid,
+        pub owner_id: Uuid,
+        pub description: String,
+        pub created_at: DateTime<Utc>,
+        pub version: i32,
+    }
+}
+
+/// A workgroup with its owner, and how many members it has: the owner is one of them.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Workgroup {
+    pub row: WorkgroupRow,
+    pub owner: User,
+    pub member_count: i64,
+}
+
+impl Workgroup {
+    /// The key: `(firm, id)`.
+    pub fn key(&self) -> UserKey {
+        UserKey { firm: self.row.firm_id, id: self.row.id }
+    }
+}
+
+type Found = (SqlOf<WorkgroupRow>, SqlOf<User>, BigInt);
+
+/// The workgroups out of `source`, with what is shown of each.
+fn with_owner(source: &str) -> String {
+    format!(
+        "select {}, {}, (select count(*) from memberships m where m.firm_id = g.firm_id and m.workgroup_id = g.id)
+         from ({source}) g join users o on o.firm_id = g.firm_id and o.id = g.owner_id",
+        WorkgroupRow::columns("g"),
+        User::columns("o")
+    )
+}
+
+async fn load(
+    connection: &mut AsyncPgConnection,
+    query: crate::db::statement::Statement<Found>,
+) -> Result<Vec<Workgroup>> {
+    let rows: Vec<(WorkgroupRow, User, i64)> = query.load(connection).await?;
+    Ok(rows.into_iter().map(|(row, owner, member_count)| Workgroup { row, owner, member_count }).collect())
+}
+
+/// Workgroups by their keys.
+pub async fn find_many(connection: &mut AsyncPgConnection, keys: &[UserKey]) -> Result<Vec<Workgroup>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        with_owner(
+            "select g.* from unnest(?, ?) as k (firm_id, id)
+             join workgroups g on g.firm_id = k.firm_id and g.id = k.id",
+        )
+    });
+    let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = keys.iter().map(|key| (key.firm, key.id)).unzip();
+    load(connection, sql(&FIND).bind(firms).bind(ids)).await
+}
+
+/// Whether someone is a member.
+pub async fn is_member(connection: &mut AsyncPgConnection, workgroup: Uuid, user: UserKey) -> Result<bool> {
+    let find = memberships::table.find((user.firm, workgroup, user.id)).select(memberships::user_id);
+    Ok(find.get_result::<Uuid>(connection).await.optional()?.is_some())
+}
+
+/// A page of someone's workgroups, the oldest first: those that they own, or those that they are in and do not own.
+pub async fn of_user(
+    connection: &mut AsyncPgConnection,
+    user: UserKey,
+    owned: bool,
+    page: &Page<Uuid>,
+) -> Result<Slice<Workgroup>> {
+    static OWNED: LazyLock<[String; 2]> = LazyLock::new(|| both(OWNED_BY));
+    static JOINED: LazyLock<[String; 2]> = LazyLock::new(|| both(JOINED_BY));
+    let [forward, backward] = if owned { &*OWNED } else { &*JOINED };
+    let (text, nowhere) = if page.backward { (backward, Uuid::max()) } else { (forward, Uuid::nil()) };
+    let query = sql(text).bind(user.firm).bind(user.id);
+    Ok(page.of(load(connection, query.bind(page.from.unwrap_or(nowhere)).bind(page.fetch())).await?))
+}
+
+const OWNED_BY: &str = "select g.* from workgroups g where g.firm_id = ? and g.owner_id = ?";
+const JOINED_BY: &str =
+    "select g.* from memberships m join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
+    where m.firm_id = ? and m.user_id = ? and g.owner_id <> m.user_id";
+
+fn both(source: &str) -> [String; 2] {
+    [(">", "asc"), ("<", "desc")].map(|(beyond, order)| {
+        format!(
+            "{} order by g.id {order}",
+            with_owner(&format!("{source} and g.id {beyond} ? order by g.id {order} limit ?"))
+        )
+    })
+}
+
+/// How many workgroups someone owns, or is in and does not own.
+pub async fn count_of_user(connection: &mut AsyncPgConnection, user: UserKey, owned: bool) -> Result<i64> {
+    static COUNTS: LazyLock<[String; 2]> =
+        LazyLock::new(|| [JOINED_BY, OWNED_BY].map(|source| format!("select count(*) from ({source}) g")));
+    let [joined, mine] = &*COUNTS;
+    let count = sql::<BigInt>(if owned { mine } else { joined }).bind(user.firm).bind(user.id);
+    Ok(count.get_result(connection).await?)
+}
+
+/// All the workgroups that someone is in, with their owners: the ones that a client of theirs may go into.
+pub async fn all_of_user(connection: &mut AsyncPgConnection, user: UserKey) -> Result<Vec<Workgroup>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        let source = "select g.* from memberships m join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
+            where m.firm_id = ? and m.user_id = ?";
+        format!("{} order by g.description, g.id", with_owner(source))
+    });
+    load(connection, sql(&FIND).bind(user.firm).bind(user.id)).await
+}
+
+/// Someone's default workgroup.
+pub async fn default_of(connection: &mut AsyncPgConnection, user: UserKey) -> Result<Option<Workgroup>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        with_owner(
+            "select g.* from users u join workgroups g on g.firm_id = u.firm_id and g.id = u.default_workgroup_id
+             where u.firm_id = ? and u.id = ?",
+        )
+    });
+    Ok(load(connection, sql(&FIND).bind(user.firm).bind(user.id)).await?.pop())
+}
+
+/// Changes someone's default workgroup; `users_default_workgroup` refuses one that they are not in.
+pub(super) async fn set_default(tx: &mut Tx, user: UserKey, workgroup: Option<Uuid>) -> Result<()> {
+    let update = diesel::update(users::table.find((user.firm, user.id)));
+    update.set(users::default_workgroup_id.eq(workgroup)).execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// A member, and since when.
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub user: User,
+    pub joined_at: DateTime<Utc>,
+}
+
+/// Some members of a workgroup: so many, in the order of their ids, behind one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Members {
+    pub workgroup: UserKey,
+    pub after: Uuid,
+    pub fetch: i64,
+}
+
+/// The members of workgroups, a page of each.
+pub async fn members(
+    connection: &mut AsyncPgConnection,
+    pages: &[Members],
+) -> Result<HashMap<Members, Vec<Member>>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select k.place, m.joined_at, {} from unnest(?, ?, ?, ?) with ordinality as k (firm_id, workgroup_id, after, most, place)
+             cross join lateral (
+               select * from memberships where firm_id = k.firm_id and workgroup_id = k.workgroup_id and user_id > k.after
+               order by user_id limit k.most) m
+             join users u on u.firm_id = m.firm_id and u.id = m.user_id
+             order by k.place, m.user_id",
+            User::columns("u")
+        )
+    });
+    let ids = |id: fn(&Members) -> Uuid| pages.iter().map(id).collect::<Vec<_>>();
+    let find = sql::<(BigInt, Timestamptz, SqlOf<User>)>(&FIND).bind(ids(|page| page.workgroup.firm));
+    let find = find.bind(ids(|page| page.workgroup.id)).bind(ids(|page| page.after));
+    let find = find.bind(pages.iter().map(|page| page.fetch).collect::<Vec<_>>());
+    let rows: Vec<(i64, DateTime<Utc>, User)> = find.load(connection).await?;
+    let mut found: HashMap<_, Vec<_>> = pages.iter().map(|page| (*page, Vec::new())).collect();
+    for (place, joined_at, user) in rows {
+        // Ordinality counts from one.
+        let page = usize::try_from(place - 1).ok().and_then(|place| pages.get(place));
+        if let Some(members) = page.and_then(|page| found.get_mut(page)) {
+            members.push(Member { user, joined_at });
+        }
+    }
+    Ok(found)
+}
+
+/// The ids of all members.
+pub(super) async fn member_ids(tx: &mut Tx, workgroup: UserKey) -> Result<Vec<UserKey>> {
+    let find = memberships::table
+        .filter(memberships::firm_id.eq(workgroup.firm).and(memberships::workgroup_id.eq(workgroup.id)))
+        .select(memberships::user_id);
+    let ids: Vec<Uuid> = find.load(tx.sql()).await?;
+    Ok(ids.into_iter().map(|id| UserKey { firm: workgroup.firm, id }).collect())
+}
+
+/// The ids of the clients that are in it.
+pub(super) async fn client_ids(tx: &mut Tx, workgroup: UserKey) -> Result<Vec<Uuid>> {
+    let find = sql::<SqlUuid>("select id from clients where firm_id = ? and workgroup_id = ?");
+    Ok(find.bind(workgroup.firm).bind(workgroup.id).load(tx.sql()).await?)
+}
+
+/// A workgroup's row, locked: what is done to a workgroup is done one after the other.
+pub(super) async fn lock(tx: &mut Tx, key: UserKey) -> Result<Option<WorkgroupRow>> {
+    let find = workgroups::table.find((key.firm, key.id)).select(WorkgroupRow::as_select()).for_update();
+    Ok(find.get_result(tx.sql()).await.optional()?)
+}
+
+/// Adds a workgroup with its owner as the first member.
+pub(super) async fn insert(tx: &mut Tx, owner: UserKey, description: String) -> Result<Uuid> {
+    let (id, now) = (tx.new_id(), tx.now);
+    let insert = diesel::insert_into(workgroups::table).values((
+        workgroups::firm_id.eq(owner.firm),
+        workgroups::id.eq(id),
+        workgroups::owner_id.eq(owner.id),
+        workgroups::description.eq(description),
+        workgroups::created_at.eq(now),
+    ));
+    insert.execute(tx.sql()).await?;
+    insert_member(tx, id, owner).await?;
+    Ok(id)
+}
+
+/// Adds a member; `memberships_pkey` refuses one who is there already.
+pub(super) async fn insert_member(tx: &mut Tx, workgroup: Uuid, user: UserKey) -> Result<()> {
+    let joined_at = tx.now;
+    let insert = diesel::insert_into(memberships::table).values((
+        memberships::firm_id.eq(user.firm),
+        memberships::workgroup_id.eq(workgroup),
+        memberships::user_id.eq(user.id),
+        memberships::joined_at.eq(joined_at),
+    ));
+    insert.execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// Takes a member out; answers whether there was one.
+pub(super) async fn delete_member(tx: &mut Tx, workgroup: Uuid, user: UserKey) -> Result<bool> {
+    crate::domain::access::edges_change(tx).await?;
+    let delete = diesel::delete(memberships::table.find((user.firm, workgroup, user.id)));
+    Ok(delete.execute(tx.sql()).await? == 1)
+}
+
+/// Changes a workgroup's description and owner.
+pub(super) async fn update(tx: &mut Tx, row: &WorkgroupRow) -> Result<()> {
+    let update = diesel::update(workgroups::table.find((row.firm_id, row.id)));
+    let update = update.set((
+        workgroups::description.eq(&row.description),
+        workgroups::owner_id.eq(row.owner_id),
+        workgroups::version.eq(workgroups::version + 1),
+    ));
+    update.execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// Deletes a workgroup; what it was is kept, to bring it back.
+pub(super) async fn delete(tx: &mut Tx, row: &WorkgroupRow, by: Uuid) -> Result<()> {
+    crate::domain::access::edges_change(tx).await?;
+    let deleted_at = tx.now;
+    let insert = diesel::insert_into(deleted_workgroups::table).values((
+        deleted_workgroups::firm_id.eq(row.firm_id),
+        deleted_workgroups::id.eq(row.id),
+        deleted_workgroups::owner_id.eq(row.owner_id),
+        deleted_workgroups::description.eq(&row.description),
+        deleted_workgroups::created_at.eq(row.created_at),
+        deleted_workgroups::version.eq(row.version),
+        deleted_workgroups::deleted_at.eq(deleted_at),
+        deleted_workgroups::deleted_by.eq(by),
+    ));
+    insert.execute(tx.sql()).await?;
+    diesel::delete(workgroups::table.find((row.firm_id, row.id))).execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// A workgroup that was deleted, and when; locked.
+pub(super) async fn lock_deleted(tx: &mut Tx, key: UserKey) -> Result<Option<(WorkgroupRow, DateTime<Utc>)>> {
+    type Columns = (SqlUuid, SqlUuid, SqlUuid, Text, Timestamptz, Integer, Timestamptz);
+    let find = sql::<Columns>(
+        "select firm_id, id, owner_id, description, created_at, version, deleted_at from deleted_workgroups
+         where firm_id = ? and id = ? for update",
+    );
+    type Deleted = (Uuid, Uuid, Uuid, String, DateTime<Utc>, i32, DateTime<Utc>);
+    let found: Option<Deleted> = find.bind(key.firm).bind(key.id).get_result(tx.sql()).await.optional()?;
+    Ok(found.map(|(firm_id, id, owner_id, description, created_at, version, deleted_at)| {
+        (WorkgroupRow { firm_id, id, owner_id, description, created_at, version }, deleted_at)
+    }))
+}
+
+/// Puts a deleted workgroup back, with those of its members who can be in one and, of its clients, those that nobody has put
+/// into another workgroup meanwhile, or into one and out of it again.
+pub(super) async fn restore(tx: &mut Tx, row: &WorkgroupRow, deleted_at: DateTime<Utc>) -> Result<()> {
+    crate::domain::access::edges_change(tx).await?;
+    let now = tx.now;
+    let (firm, id) = (row.firm_id, row.id);
+    let insert = diesel::insert_into(workgroups::table).values((
+        workgroups::firm_id.eq(firm),
+        workgroups::id.eq(id),
+        workgroups::owner_id.eq(row.owner_id),
+        workgroups::description.eq(&row.description),
+        workgroups::created_at.eq(row.created_at),
+        workgroups::version.eq(row.version + 1),
+    ));
+    insert.execute(tx.sql()).await?;
+    let members = sql::<()>(
+        "insert into memberships (firm_id, workgroup_id, user_id, joined_at)
+         select p.firm_id, p.workgroup_id, p.user_id, ? from past_memberships p
+         join users u on u.firm_id = p.firm_id and u.id = p.user_id and u.can_join and u.status <> 'INACTIVE'
+         where p.firm_id = ? and p.workgroup_id = ? and p.held_until = ?",
+    );
+    members.bind(now).bind(firm).bind(id).bind(deleted_at).execute(tx.sql()).await?;
+    let clients = sql::<()>(
+        "update clients c set workgroup_id = p.holder_id from past_assignments p
+         where p.firm_id = ? and p.holder_id = ? and p.role = 'WORKGROUP' and p.held_until = ?
+           and c.firm_id = p.firm_id and c.id = p.client_id and c.workgroup_id is null
+           and not exists (select from past_assignments later
+             where later.firm_id = p.firm_id and later.client_id = p.client_id and later.role = 'WORKGROUP' and later.held_from >= p.held_until)",
+    );
+    clients.bind(firm).bind(id).bind(deleted_at).execute(tx.sql()).await?;
+    diesel::delete(deleted_workgroups::table.find((firm, id))).execute(tx.sql()).await?;
+    Ok(())
+}
+
+/// The clients that were in a workgroup when it was deleted.
+pub(super) async fn clients_at_deletion(
+    tx: &mut Tx,
+    key: UserKey,
+    deleted_at: DateTime<Utc>,
+) -> Result<Vec<Uuid>> {
+    let find = sql::<SqlUuid>(
+        "select client_id from past_assignments where firm_id = ? and holder_id = ? and role = 'WORKGROUP' and held_until = ?",
+    );
+    Ok(find.bind(key.firm).bind(key.id).bind(deleted_at).load(tx.sql()).await?)
+}
+
+crate::row! {
+    /// An invite's own columns.
+    pub struct InviteRow from invites {
+        pub firm_id: Uuid,
+        pub id: Uuid,
+        pub workgroup_id: Uuid,
+        pub inviter_id: Uuid,
+        pub invitee_id: Uuid,
+        pub created_at: DateTime<Utc>,
+        pub expires_at: Option<DateTime<Utc>>,
+    }
+}
+
+/// An invite that waits, with both people and the workgroup's description.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Invite {
+    pub row: InviteRow,
+    pub description: String,
+    pub inviter: User,
+    pub invitee: User,
+}
+
+type FoundInvite = (SqlOf<InviteRow>, Text, SqlOf<User>, SqlOf<User>);
+
+fn invites_where(condition: &str) -> String {
+    format!(
+        "select {}, g.description, {}, {} from invites i
+         join workgroups g on g.firm_id = i.firm_id and g.id = i.workgroup_id
+         join users a on a.firm_id = i.firm_id and a.id = i.inviter_id
+         join users b on b.firm_id = i.firm_id and b.id = i.invitee_id
+         where {condition}",
+        InviteRow::columns("i"),
+        User::columns("a"),
+        User::columns("b")
+    )
+}
+
+async fn load_invites(
+    connection: &mut AsyncPgConnection,
+    query: crate::db::statement::Statement<FoundInvite>,
+) -> Result<Vec<Invite>> {
+    let rows: Vec<(InviteRow, String, User, User)> = query.load(connection).await?;
+    let invite = |(row, description, inviter, invitee)| Invite { row, description, inviter, invitee };
+    Ok(rows.into_iter().map(invite).collect())
+}
+
+/// An invite by its id.
+pub async fn find_invite(connection: &mut AsyncPgConnection, key: UserKey) -> Result<Option<Invite>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| invites_where("i.firm_id = ? and i.id = ?"));
+    Ok(load_invites(connection, sql(&FIND).bind(key.firm).bind(key.id)).await?.pop())
+}
+
+/// The invite of someone to a workgroup, if one waits.
+pub(super) async fn find_pending(tx: &mut Tx, workgroup: UserKey, invitee: Uuid) -> Result<Option<Invite>> {
+    static FIND: LazyLock<String> =
+        LazyLock::new(|| invites_where("i.firm_id = ? and i.workgroup_id = ? and i.invitee_id = ?"));
+    Ok(load_invites(tx.sql(), sql(&FIND).bind(workgroup.firm).bind(workgroup.id).bind(invitee)).await?.pop())
+}
+
+/// The invites that wait for someone and hold now, a page of them, the oldest first.
+pub async fn invites_to(
+    connection: &mut AsyncPgConnection,
+    invitee: UserKey,
+    now: DateTime<Utc>,
+    page: &Page<Uuid>,
+) -> Result<Slice<Invite>> {
+    static BOTH: LazyLock<[String; 2]> = LazyLock::new(|| {
+        [(">", "asc"), ("<", "desc")].map(|(beyond, order)| {
+            let condition = format!(
+                "i.firm_id = ? and i.invitee_id = ? and (i.expires_at is null or i.expires_at > ?) and i.id {beyond} ?
+                 order by i.id {order} limit ?"
+            );
+            invites_where(&condition)
+        })
+    });
+    let [forward, backward] = &*BOTH;
+    let (text, nowhere) = if page.backward { (backward, Uuid::max()) } else { (forward, Uuid::nil()) };
+    let query = sql(text).bind(invitee.firm).bind(invitee.id).bind(now);
+    Ok(page.of(load_invites(connection, query.bind(page.from.unwrap_or(nowhere)).bind(page.fetch())).await?))
+}
+
+/// How many invites wait for someone and hold now.
+pub async fn count_of_invites(
+    connection: &mut AsyncPgConnection,
+    invitee: UserKey,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    let count = sql::<BigInt>(
+        "select count(*) from invites where firm_id = ? and invitee_id = ? and (expires_at is null or expires_at > ?)",
+    );
+    Ok(count.bind(invitee.firm).bind(invitee.id).bind(now).get_result(connection).await?)
+}
+
+/// The invites to workgroups that wait and hold now: at most so many of each.
+pub async fn invites_of(
+    connection: &mut AsyncPgConnection,
+    workgroups: &[UserKey],
+    now: DateTime<Utc>,
+    most: i64,
+) -> Result<Vec<Invite>> {
+    static FIND: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "select {}, g.description, {}, {} from unnest(?, ?) as k (firm_id, workgroup_id)
+             cross join lateral (
+               select * from invites where firm_id = k.firm_id and workgroup_id = k.workgroup_id
+               and (expires_at is null or expires_at > ?) order by id limit ?) i
+             join workgroups g on g.firm_id = i.firm_id and g.id = i.workgroup_id
+             join users a on a.firm_id = i.firm_id and a.id = i.inviter_id
+             join users b on b.firm_id = i.firm_id and b.id = i.invitee_id
+             order by i.id",
+            InviteRow::columns("i"),
+            User::columns("a"),
+            User::columns("b")
+        )
+    });
+    let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = workgroups.iter().map(|key| (key.firm, key.id)).unzip();
+    load_invites(connection, sql(&FIND).bind(firms).bind(ids).bind(now).bind(most)).await
+}
+
+/// Adds an invite.
+pub(super) async fn insert_invite(
+    tx: &mut Tx,
+    workgroup: UserKey,
+    (inviter, invitee): (Uuid, Uuid),
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Uuid> {
+    let (id, now) = (tx.new_id(), tx.now);
+    let insert = diesel::insert_into(invites::table).values((
+        invites::firm_id.eq(workgroup.firm),
+        invites::id.eq(id),
+        invites::workgroup_id.eq(workgroup.id),
+        invites::inviter_id.eq(inviter),
+        invites::invitee_id.eq(invitee),
+        invites::created_at.eq(now),
+        invites::expires_at.eq(expires_at),
+    ));
+    insert.execute(tx.sql()).await?;
+    Ok(id)
+}
+
+/// Takes an invite away: however many try, one of them has it.
+pub(super) async fn consume_invite(tx: &mut Tx, key: UserKey) -> Result<bool> {
+    Ok(diesel::delete(invites::table.find((key.firm, key.id))).execute(tx.sql()).await? == 1)
+}
+
+/// For how many days the firm's invites hold; `None` for as long as they wait.
+pub(super) async fn invite_days(tx: &mut Tx, firm: Uuid) -> Result<Option<i16>> {
+    let find = sql::<Nullable<diesel::sql_types::SmallInt>>("select invite_days from firms where id = ?");
+    Ok(find.bind(firm).get_result(tx.sql()).await?)
+}
+
+/// Forgets some of the workgroups that cannot be brought back any more; answers how many.
+pub async fn sweep(tx: &mut Tx, before: DateTime<Utc>, most: i32) -> Result<usize> {
+    let delete = sql::<()>(
+        "delete from deleted_workgroups where ctid = any(array(
+           select ctid from deleted_workgroups where deleted_at < ? limit ? for update skip locked))",
+    );
+    Ok(delete.bind(before).bind(most).execute(tx.sql()).await?)
+}
