@@ -80,6 +80,21 @@ has_node() {
   has node && has npm && (($(node --version | sed -E 's/^v([0-9]+).*$/\1/') >= 18))
 }
 
+# Debian puts it where only root looks.
+has_nats() {
+  has nats-server || [[ -x /usr/sbin/nats-server ]]
+}
+
+# The stories about wake-ups start a NATS server of their own.
+need_nats() {
+  has_nats && return
+  if ! has apt-get && ! has brew; then
+    fail "nats-server is missing, and your package manager has none. Please put it on the PATH:" \
+      "https://github.com/nats-io/nats-server/releases"
+  fi
+  need_packages "nats-server" "nats-server" "" "nats-server"
+}
+
 # The audits of the browser app run in Node.
 need_node() {
   has_node && return

@@ -1,103 +1,19 @@
 //! The program itself: how it starts, what it says, how it stops. R6.
 
+use crate::support::program::{Program, for_serve, free_address, locum};
 use crate::support::{Actor, Database, PASSPHRASE, app, eventually, stranger};
 use reqwest::StatusCode;
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use rustix::process::Signal;
+use serde_json::json;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{ExitStatus, Output};
 use std::time::{Duration, Instant};
-
-/// `locum` with nothing set but this, in an empty folder.
-fn locum(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_locum"));
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(settings.iter().copied())
-        .current_dir(env!("CARGO_TARGET_TMPDIR"));
-    command.env("PATH", env!("PATH")).stdin(Stdio::null());
-    command
-}
 
 async fn ended(arguments: &[&str], settings: &[(&str, &str)]) -> (ExitStatus, String) {
     let mut command = locum(arguments, settings);
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     (status, String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr))
-}
-
-/// What `locum serve` cannot do without.
-fn for_serve(database: &str) -> Vec<(&str, &str)> {
-    vec![
-        ("DATABASE_URL", database),
-        ("LOCUM_PUBLIC_URL", "http://localhost:8080"),
-        ("LOCUM_APP_URL", "https://app.example"),
-        ("LOCUM_SMTP_HOST", "127.0.0.1"),
-        ("LOCUM_SMTP_PORT", "9"),
-        ("LOCUM_SMTP_TLS", "none"),
-        ("LOCUM_MAIL_FROM", "Locum <locum@locum.example>"),
-        ("LOCUM_ENCRYPTION_KEY", "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlISE="),
-        ("LOCUM_LISTEN", "127.0.0.1:0"),
-        ("LOCUM_OPS_LISTEN", "127.0.0.1:0"),
-    ]
-}
-
-/// A program that runs; killed with the story.
-struct Running {
-    child: Child,
-    lines: Arc<Mutex<Vec<String>>>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let (log, stdout) =
-            (BufReader::new(child.stderr.take().unwrap()), BufReader::new(child.stdout.take().unwrap()));
-        let kept = lines.clone();
-        std::thread::spawn(move || {
-            log.lines().map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line))
-        });
-        std::thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(drop));
-        Self { child, lines }
-    }
-
-    /// The lines of the log; each of them is JSON.
-    fn log(&self) -> Vec<Value> {
-        let lines = self.lines.lock().unwrap();
-        lines
-            .iter()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
-            .collect()
-    }
-
-    /// Where `locum serve` listens: the service and its health.
-    async fn addresses(&self) -> [String; 2] {
-        eventually("it serves", async || {
-            let serves = self.log().into_iter().find(|line| line["message"] == "locum serves")?;
-            Some(["address", "ops"].map(|name| format!("http://{}", serves[name].as_str().unwrap())))
-        })
-        .await
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    async fn exit(&mut self) -> ExitStatus {
-        eventually("it ends", async || self.child.try_wait().unwrap()).await
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 async fn get(url: &str) -> Option<(StatusCode, String)> {
@@ -133,7 +49,7 @@ async fn serve_wants_a_migrated_database_and_then_serves() {
     assert!(!status.success() && text.contains("locum migrate"), "{text}");
     let (status, text) = ended(&["migrate"], &[("DATABASE_URL", &database.url)]).await;
     assert!(status.success(), "{text}");
-    let mut serving = Running::start(locum(&["serve"], &settings));
+    let mut serving = Program::start(locum(&["serve"], &settings));
     let [_, ops] = serving.addresses().await;
     assert_eq!(get(&format!("{ops}/readyz")).await.unwrap().0, 200);
     serving.signal(Signal::INT);
@@ -151,7 +67,7 @@ async fn serve_without_a_database_ends_and_tells_no_password() {
 #[tokio::test]
 async fn health_and_metrics_are_on_the_second_port_only() {
     let app = app().await;
-    let serving = Running::start(locum(&["serve"], &for_serve(&app.database.url)));
+    let serving = Program::start(locum(&["serve"], &for_serve(&app.database.url)));
     let [service, ops] = serving.addresses().await;
     Actor::sign_in(&service, "harbour", "ana", PASSPHRASE).await.client_names().await;
     for (path, part) in [("livez", "ok"), ("readyz", "ok"), ("metrics", "locum_requests_total")] {
@@ -170,7 +86,7 @@ async fn health_and_metrics_are_on_the_second_port_only() {
 async fn the_log_is_json_and_has_the_id_of_each_request() {
     let app = app().await;
     let settings: Vec<_> = for_serve(&app.database.url).into_iter().chain([("LOCUM_LOG", "debug")]).collect();
-    let serving = Running::start(locum(&["serve"], &settings));
+    let serving = Program::start(locum(&["serve"], &settings));
     let [service, _] = serving.addresses().await;
     let ana = Actor::sign_in(&service, "harbour", "ana", PASSPHRASE).await;
     app.sql("alter table clients rename to gone").await;
@@ -212,7 +128,7 @@ async fn the_log_is_json_and_has_the_id_of_each_request() {
 #[tokio::test]
 async fn r6_told_to_stop_it_finishes_what_runs_and_ends_well() {
     let app = app().await;
-    let mut serving = Running::start(locum(&["serve"], &for_serve(&app.database.url)));
+    let mut serving = Program::start(locum(&["serve"], &for_serve(&app.database.url)));
     let [service, ops] = serving.addresses().await;
     let ana = Actor::sign_in(&service, "harbour", "ana", PASSPHRASE).await;
     let held = app.database.client().await;
@@ -253,7 +169,7 @@ async fn r6_told_to_stop_it_finishes_what_runs_and_ends_well() {
 #[tokio::test]
 async fn r6_told_twice_it_ends_at_once() {
     let app = app().await;
-    let mut serving = Running::start(locum(&["serve"], &for_serve(&app.database.url)));
+    let mut serving = Program::start(locum(&["serve"], &for_serve(&app.database.url)));
     let [service, ops] = serving.addresses().await;
     let ana = Actor::sign_in(&service, "harbour", "ana", PASSPHRASE).await;
     let held = app.database.client().await;
@@ -289,17 +205,13 @@ impl Drop for Folder {
     }
 }
 
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 /// Starts `locum dev` in a folder; answers it, where it is, and how long it took to be ready.
-async fn dev(folder: &Folder) -> (Running, String, Duration) {
+async fn dev(folder: &Folder) -> (Program, String, Duration) {
     let (listen, ops) = (free_address(), free_address());
     let folder = folder.0.to_str().unwrap();
     let began = Instant::now();
     let running =
-        Running::start(locum(&["dev", "--data-dir", folder, "--listen", &listen, "--ops-listen", &ops], &[]));
+        Program::start(locum(&["dev", "--data-dir", folder, "--listen", &listen, "--ops-listen", &ops], &[]));
     let deadline = Instant::now() + Duration::from_secs(60);
     while get(&format!("http://{ops}/readyz")).await.is_none_or(|(status, _)| status != 200) {
         assert!(Instant::now() < deadline, "locum dev is not ready: {:?}", running.lines);

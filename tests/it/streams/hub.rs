@@ -1,9 +1,20 @@
 //! Two servers on one database: with the bus, and with the bus down. Reliability R3.
 
-use super::something;
+use super::{patient, something};
+use crate::support::program::{free_address, nats_server};
 use crate::support::socket::Socket;
-use crate::support::{TestApp, app, app_with};
+use crate::support::{Actor, TestApp, app, app_with, eventually};
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
+
+/// How long after the answer what Ana does is heard over a socket.
+async fn heard_across(ana: &Actor, socket: &mut Socket, round: usize) -> Duration {
+    something(ana, round).await;
+    let started = Instant::now();
+    assert_eq!(socket.event().await["type"], "DelegationCreated");
+    assert_eq!(socket.event().await["type"], "DelegationRevoked");
+    started.elapsed()
+}
 
 /// A second server with Ana connected to it, and how long events and endings take to get there.
 async fn across(app: &TestApp) -> (Duration, Duration) {
@@ -14,11 +25,7 @@ async fn across(app: &TestApp) -> (Duration, Duration) {
     socket.follow(None).await;
     // The first wake-up finds a connection that is there.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    something(&ana, 0).await;
-    let started = Instant::now();
-    assert_eq!(socket.event().await["type"], "DelegationCreated");
-    assert_eq!(socket.event().await["type"], "DelegationRevoked");
-    let event = started.elapsed();
+    let event = heard_across(&ana, &mut socket, 0).await;
     let started = Instant::now();
     ana.sign_out().await;
     let (code, _) = socket.closed().await;
@@ -53,8 +60,7 @@ async fn a_bus_whose_connection_is_cut_comes_back() {
         and pid <> pg_backend_pid()";
     let ana = app.actor("ana").await;
     something(&ana, 0).await;
-    crate::support::eventually("the bus speaks", async || (app.count(listeners).await > 0).then_some(()))
-        .await;
+    eventually("the bus speaks", async || (app.count(listeners).await > 0).then_some(())).await;
     app.sql(
         "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()
          and query like '%pg_notify%' and pid <> pg_backend_pid()",
@@ -66,13 +72,54 @@ async fn a_bus_whose_connection_is_cut_comes_back() {
     assert!(event < Duration::from_secs(1) && ending < Duration::from_secs(1));
 }
 
-/// With the service that is really used, where there is one: `LOCUM_TEST_NATS_URL=nats://127.0.0.1:4222 bin/test streams`.
+/// NATS as it is really used: with it, without it in the middle of it all, and with it again. Reliability R3.
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
-async fn nats_wakes_the_other_node() {
-    let Ok(url) = std::env::var("LOCUM_TEST_NATS_URL") else { return };
-    let app = app_with(|config| config.nats_url = Some(url.into())).await;
+async fn r3_nats_wakes_the_other_node_and_may_be_killed() {
+    let address = free_address();
+    let mut nats = nats_server(&address).await;
+    let app = app_with(|config| {
+        patient(config);
+        config.nats_url = Some(format!("nats://{address}").into());
+    })
+    .await;
     let (event, ending) = across(&app).await;
     println!("over NATS: event {event:?}, ending {ending:?}");
     assert!(event < Duration::from_secs(1) && ending < Duration::from_secs(1));
+
+    let other = app.second_server().await;
+    let there = format!("http://{}", other.address);
+    let (ana, leaving) = (app.actor("ana").await, app.actor("ana").await);
+    let (mut socket, mut ends) = (Socket::of(&ana.at(&there)).await, Socket::of(&leaving.at(&there)).await);
+    socket.follow(None).await;
+    ends.follow(None).await;
+    heard_across(&ana, &mut socket, 0).await;
+    nats.signal(Signal::KILL);
+    nats.exit().await;
+    let began = Instant::now();
+    let event = heard_across(&ana, &mut socket, 1).await;
+    let changes = began.elapsed() - event;
+    leaving.sign_out().await;
+    let ending = Instant::now();
+    assert_eq!(ends.closed().await.0, 4403);
+    let ending = ending.elapsed();
+    println!("with NATS killed: two changes {changes:?}, event {event:?}, ending {ending:?}");
+    assert!(changes < Duration::from_secs(1), "changes do not wait for it: {changes:?}");
+    assert!(event < Duration::from_millis(5_500) && ending < Duration::from_millis(5_500));
+
+    let _nats = nats_server(&address).await;
+    let mut round = 2;
+    // The pause before a lost connection is made anew may just have begun: five seconds at most.
+    // Once could be the sweep's luck.
+    let events = eventually("it is fast again", async || {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..4 {
+            round += 1;
+            slowest = slowest.max(heard_across(&ana, &mut socket, round).await);
+        }
+        (slowest < Duration::from_millis(300)).then_some(slowest)
+    })
+    .await;
+    println!("with NATS back: four events, at most {events:?}");
+    drop(socket);
+    other.close().await;
 }

@@ -6,7 +6,7 @@ mod actor;
 mod app;
 mod clock;
 mod database;
-mod program;
+pub mod program;
 pub mod receiver;
 pub mod smtp;
 pub mod socket;
