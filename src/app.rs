@@ -91,6 +91,7 @@ impl App {
             seen: Arc::default(),
             feeds: Feeds::default(),
             limits,
+            patience: config.patience,
             open_registration: config.open_registration,
             public_url: config.public_url.clone(),
             seal: config.encryption_key.as_ref().and_then(Seal::new).map(Arc::new),

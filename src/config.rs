@@ -16,6 +16,7 @@ mod tests;
 
 pub use sources::{Flags, explained};
 
+use crate::defaults::Patience;
 use anyhow::Context;
 use environment::Environment;
 use figment::Figment;
@@ -75,6 +76,9 @@ pub struct Config {
     pub statement_header: bool,
     /// The limits.
     pub limits: Limits,
+    /// How long those who are connected are waited for: no setting.
+    #[serde(skip)]
+    pub patience: Patience,
 }
 
 /// How the connection to the mail server is secured.

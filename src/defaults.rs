@@ -1,6 +1,7 @@
 //! The durations of the model (its §7), in one place.
 
 use chrono::TimeDelta;
+use std::time::Duration;
 
 /// How long a registration link holds.
 pub const REGISTRATION_LINK: TimeDelta = TimeDelta::days(7);
@@ -42,5 +43,31 @@ pub const DELIVERY_KEPT: TimeDelta = TimeDelta::days(30);
 pub const REPLAYED_AT_ONCE: i64 = 1_000;
 /// How far back the log can be followed from; reading it in pages goes back to its beginning.
 pub const FEED: TimeDelta = TimeDelta::days(90);
-/// Longest time for which a stream says nothing of how far it has come.
-pub const CHECKPOINT: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// How long those who are connected are waited for. It is part of the contract, so nobody can set it; stories have less
+/// time.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Longest wait for a socket's `connection_init`.
+    pub init: Duration,
+    /// How often a socket's other side is asked whether it is there.
+    pub ping: Duration,
+    /// Whoever says nothing over a socket for so long, not even that it is there, is gone.
+    pub silence: Duration,
+    /// Longest wait for the other side to take something.
+    pub send: Duration,
+    /// Longest time for which a stream says nothing of how far it has come.
+    pub checkpoint: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            init: Duration::from_secs(10),
+            ping: Duration::from_secs(15),
+            silence: Duration::from_secs(45),
+            send: Duration::from_secs(30),
+            checkpoint: Duration::from_secs(15),
+        }
+    }
+}

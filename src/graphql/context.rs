@@ -3,6 +3,7 @@
 use crate::caller::Caller;
 use crate::config::Limits;
 use crate::db::{Connection, counting};
+use crate::defaults::Patience;
 use crate::domain::access;
 use crate::domain::feed::Feeds;
 use crate::domain::impersonation::{Read, Seen};
@@ -34,6 +35,7 @@ pub struct Services {
     /// The logs that are followed on this node.
     pub feeds: Feeds,
     pub limits: Arc<Limits>,
+    pub patience: Patience,
     /// Whether anybody may register a firm.
     pub open_registration: bool,
     /// The service's own address, as people reach it, if it is known.

@@ -111,7 +111,8 @@ async fn follow(
 ) -> Result<BoxStream<'static, FeedItem>> {
     let (after, actor) = (connection::position(after)?, ctx.caller()?.actor);
     let services = ctx.services();
-    let follower = Follower::start(&services.log, &services.feeds, actor, after, filter).await?;
+    let each = services.patience.checkpoint;
+    let follower = Follower::start(&services.log, &services.feeds, actor, after, filter, each).await?;
     let clock = services.log.clock.clone();
     let items = stream::unfold((follower, clock), async |(mut follower, clock)| {
         let item = match follower.next().await {

@@ -26,8 +26,6 @@ use tokio_util::sync::CancellationToken;
 const TYPE: &str = "text/event-stream";
 /// Longest silence: some proxies end what is silent for longer.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
-/// Longest wait for the other side to take something.
-const SEND: Duration = Duration::from_secs(30);
 
 /// Whether the request accepts an event stream, perhaps among other things.
 fn accepts(headers: &HeaderMap) -> bool {
@@ -73,6 +71,7 @@ pub async fn answer(incoming: Incoming, message: Message, body: Bytes) -> Respon
         sender,
         request_id: incoming.request_id.clone(),
         most_errors: door.services.limits.errors,
+        patience: door.services.patience.send,
     };
     let (closing, ends_after) = (door.closing.clone(), door.ends_after());
     door.connections.spawn(async move {
@@ -110,6 +109,8 @@ struct Streaming {
     sender: mpsc::Sender<Bytes>,
     request_id: String,
     most_errors: usize,
+    /// Longest wait for the other side to take something.
+    patience: Duration,
 }
 
 /// The other side is gone, or does not take what it is sent.
@@ -160,7 +161,7 @@ impl Streaming {
     }
 
     async fn send(&mut self, text: String) -> Result<(), Gone> {
-        match tokio::time::timeout(SEND, self.sender.send(text.into())).await {
+        match tokio::time::timeout(self.patience, self.sender.send(text.into())).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Gone),
         }

@@ -7,7 +7,7 @@ use super::tail::{Feed, Feeds};
 use super::{Entry, page};
 use crate::caller::UserKey;
 use crate::db::statement::sql;
-use crate::defaults::{CHECKPOINT, FEED, PAGE_MAX};
+use crate::defaults::{FEED, PAGE_MAX};
 use crate::domain::page::Page;
 use crate::error::{Error, ErrorCode, Result};
 use crate::events::Log;
@@ -68,6 +68,8 @@ pub struct Follower {
     ready: VecDeque<Arc<Entry>>,
     /// Whether it has been told that there was nothing more to come: once, in the beginning.
     caught_up: bool,
+    /// Longest time without a checkpoint.
+    checkpoint_each: Duration,
     checkpoint_due: Instant,
 }
 
@@ -80,6 +82,7 @@ impl Follower {
         recipient: UserKey,
         after: Option<i64>,
         filter: Filter,
+        checkpoint_each: Duration,
     ) -> Result<Self> {
         if let Some(after) = after {
             check(log, recipient.firm, after).await?;
@@ -97,7 +100,8 @@ impl Follower {
             handed_out: from,
             ready: VecDeque::new(),
             caught_up: false,
-            checkpoint_due: Instant::now() + CHECKPOINT,
+            checkpoint_each,
+            checkpoint_due: Instant::now() + checkpoint_each,
         })
     }
 
@@ -127,7 +131,7 @@ impl Follower {
     }
 
     fn checkpoint(&mut self) -> Step {
-        self.checkpoint_due = Instant::now() + CHECKPOINT;
+        self.checkpoint_due = Instant::now() + self.checkpoint_each;
         Step::Checkpoint(self.handed_out)
     }
 

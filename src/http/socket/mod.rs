@@ -11,6 +11,7 @@ mod protocol;
 use super::credentials::{self, Credentials};
 use super::respond::{self, Media};
 use super::{Door, endpoint::Incoming, endpoint::known};
+use crate::defaults::Patience;
 use crate::domain::sign_in;
 use crate::events::seats::{Seat, Standing};
 use crate::secret::Token;
@@ -27,15 +28,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-/// Longest wait for `connection_init`.
-const INIT: Duration = Duration::from_secs(10);
-/// How often the other side is asked whether it is there.
-const PING: Duration = Duration::from_secs(15);
-/// Whoever says nothing for so long, not even that it is there, is gone.
-const SILENCE: Duration = Duration::from_secs(45);
-/// Longest wait for the other side to take a frame.
-const SEND: Duration = Duration::from_secs(30);
-/// Longest wait for it to take the last one.
+/// Longest wait for the other side to take the last frame.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// What is read at once; there is a buffer of this size for each socket.
 const BUFFER: usize = 2 << 10;
@@ -99,7 +92,7 @@ async fn run(socket: WebSocket, incoming: Arc<Incoming>, token: Option<Token>, i
         session: None,
         offered: token.map(|token| (token, in_cookie)),
         operations: Operations::default(),
-        next_tick: now + INIT,
+        next_tick: now + incoming.door.services.patience.init,
         last_heard: now,
         ends_at: None,
         incoming,
@@ -222,7 +215,7 @@ impl Connection {
         let ticket = sign_in::ticket(&known.ok_or_else(End::forbidden)?, &token);
         self.session = Some(Session { token, in_cookie, seat: log.hub.seats().take(ticket) });
         self.offered = None;
-        self.next_tick = Instant::now() + PING;
+        self.next_tick = Instant::now() + self.patience().ping;
         self.send(Message::text(r#"{"type":"connection_ack"}"#)).await
     }
 
@@ -270,17 +263,22 @@ impl Connection {
         if self.session.is_none() {
             return Err(End::no_init());
         }
-        if now.duration_since(self.last_heard) >= SILENCE {
+        if now.duration_since(self.last_heard) >= self.patience().silence {
             return Err(End::Gone);
         }
-        self.next_tick = now + PING;
+        self.next_tick = now + self.patience().ping;
         self.send(Message::Ping(Default::default())).await
+    }
+
+    fn patience(&self) -> &Patience {
+        &self.incoming.door.services.patience
     }
 
     /// Sends something. Whoever does not take it in time, or loses the right to it meanwhile, is cut off.
     async fn send(&mut self, message: Message) -> Result<(), End> {
+        let patience = self.patience().send;
         let Self { socket, session, .. } = self;
-        let sending = tokio::time::timeout(SEND, socket.send(message));
+        let sending = tokio::time::timeout(patience, socket.send(message));
         let over = async {
             match session {
                 Some(session) => session.seat.over().await,

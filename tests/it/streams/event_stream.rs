@@ -1,19 +1,26 @@
 //! The same as an event stream, as graphql-sse has it.
 
-use super::something;
-use crate::support::socket::FOLLOW;
-use crate::support::{Actor, app, stranger};
+use super::{fill, patient, something};
+use crate::support::socket::{FOLLOW, Socket};
+use crate::support::{Actor, app, app_with, eventually, stranger};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
 pub async fn open(actor: &Actor, query: &str) -> Response {
+    try_open(actor, query, json!({})).await.unwrap()
+}
+
+/// The same, where the other side may be gone.
+pub async fn try_open(actor: &Actor, query: &str, variables: Value) -> reqwest::Result<Response> {
     let mut request =
         Client::new().post(format!("{}/graphql", actor.base)).header("accept", "text/event-stream");
     if let Some(token) = &actor.token {
         request = request.bearer_auth(token);
     }
-    request.json(&json!({ "query": query })).send().await.unwrap()
+    request.json(&json!({ "query": query, "variables": variables })).send().await
 }
 
 /// Reads a stream, event by event.
@@ -112,4 +119,44 @@ async fn what_has_one_answer_is_a_short_stream_and_json_where_both_are_taken() {
     let refused = Client::new().get(url).header("accept", "text/event-stream");
     let refused = refused.bearer_auth(ana.token.as_ref().unwrap()).send().await.unwrap();
     assert_eq!(refused.status(), 405);
+}
+
+/// R5: somebody who does not read any more is cut off, and nobody else notices.
+#[tokio::test]
+async fn who_does_not_read_is_cut_off_and_others_go_on() {
+    let app = app_with(|config| {
+        patient(config);
+        config.patience.send = Duration::from_secs(1);
+    })
+    .await;
+    let ana = app.actor("ana").await;
+    let mut awake = Socket::of(&ana).await;
+    let cursor = awake.follow(None).await;
+    // More than lies between, whatever the system makes of that.
+    fill(&app, 1_000, 20_000).await;
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.set_recv_buffer_size(4 << 10).unwrap();
+    let mut deaf = deaf.connect(app.running.address).await.unwrap();
+    let body = json!({ "query": FOLLOW, "variables": { "after": cursor } }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\ncontent-type: application/json\r\n\
+         authorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
+        ana.token.as_ref().unwrap(),
+        body.len()
+    );
+    deaf.write_all(request.as_bytes()).await.unwrap();
+    let seats = app.running.app.log.hub.seats().clone();
+    eventually("it has a seat", async || (seats.count() == 2).then_some(())).await;
+    let began = Instant::now();
+    for _ in 0..1_000 {
+        awake.event().await;
+    }
+    println!("the one who reads has all of it after {:?}", began.elapsed());
+    eventually("who does not read is cut off", async || (seats.count() == 1).then_some(())).await;
+    let began = Instant::now();
+    something(&ana, 0).await;
+    for _ in 0..2 {
+        awake.event().await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

@@ -1,8 +1,12 @@
 //! `graphql-transport-ws`, with every code by which a socket is closed. Abuse case 26.
 
-use super::{patient, something};
+use super::{fill, head, patient, something};
 use crate::support::socket::{FOLLOW, Socket};
 use crate::support::{app, app_with, eventually};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use locum::defaults::Patience;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,19 +94,35 @@ async fn each_misuse_has_its_close_code() {
     assert_eq!(socket.hear().await, Err(4409), "a known id");
 
     let mut socket = Socket::of(&ana).await;
-    for id in ["a", "b", "c", "d"] {
+    for id in ["a", "b", "c"] {
         socket.subscribe(id, FOLLOW, json!({})).await;
+        socket.item().await;
     }
+    // An operation that is over makes room for another one.
+    socket.say(json!({ "id": "a", "type": "complete" })).await;
+    socket.subscribe("d", FOLLOW, json!({})).await;
+    assert_eq!(socket.hear().await.unwrap()["id"], "d");
+    socket.subscribe("e", FOLLOW, json!({})).await;
     assert_eq!(socket.closed().await.0, 4429, "too many operations");
+
+    let mut socket = Socket::open(&app.base).await;
+    app.clock.advance(TimeDelta::hours(13));
+    let late = json!({ "Authorization": format!("Bearer {}", ana.token.as_ref().unwrap()) });
+    assert_eq!(socket.init(late).await, Err(4403), "a session whose time is over");
+    app.sql("alter table sessions rename to elsewhere").await;
+    let token = format!("Bearer {}", ana.token.unwrap());
+    let mut socket = Socket::open(&app.base).await;
+    assert_eq!(socket.init(json!({ "Authorization": token })).await, Err(1013), "the service cannot know");
 }
 
 #[tokio::test]
-async fn who_does_not_say_who_they_are_is_sent_away_after_ten_seconds() {
-    let app = app().await;
+async fn who_does_not_say_who_they_are_is_sent_away_after_a_while() {
+    assert_eq!(Patience::default().init, Duration::from_secs(10));
+    let app = app_with(|config| config.patience.init = Duration::from_millis(700)).await;
     let mut socket = Socket::open(&app.base).await;
     let (code, waited) = socket.closed().await;
     assert_eq!(code, 4408);
-    assert!((9.5..11.5).contains(&waited.as_secs_f64()), "{waited:?}");
+    assert!((0.6..3.0).contains(&waited.as_secs_f64()), "{waited:?}");
 }
 
 #[tokio::test]
@@ -180,7 +200,12 @@ async fn a_closing_house_sends_everybody_away_and_is_closed_in_time() {
 /// R5: somebody who does not read any more is cut off, and nobody else notices.
 #[tokio::test]
 async fn who_does_not_read_is_cut_off_and_others_go_on() {
-    let app = app_with(patient).await;
+    assert_eq!(Patience::default().send, Duration::from_secs(30));
+    let app = app_with(|config| {
+        patient(config);
+        config.patience.send = Duration::from_secs(2);
+    })
+    .await;
     let ana = app.actor("ana").await;
     let mut deaf = TcpStream::connect(app.running.address).await.unwrap();
     let upgrade = "GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
@@ -206,17 +231,83 @@ async fn who_does_not_read_is_cut_off_and_others_go_on() {
     let started = Instant::now();
     let mut slowest = Duration::ZERO;
     let mut round = 0;
-    while seats.count() == 2 && started.elapsed() < Duration::from_secs(45) {
+    while seats.count() == 2 && started.elapsed() < Duration::from_secs(15) {
         let began = Instant::now();
         something(&ana, round).await;
         round += 1;
         awake.event().await;
         awake.event().await;
         slowest = slowest.max(began.elapsed());
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     println!("cut off after {:?}; the other's slowest round {slowest:?}", started.elapsed());
     assert_eq!(seats.count(), 1);
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     talking.abort();
+}
+
+#[tokio::test]
+async fn who_says_nothing_any_more_is_gone() {
+    assert_eq!(Patience::default().silence, Duration::from_secs(45));
+    let app = app_with(|config| {
+        config.patience.ping = Duration::from_millis(200);
+        config.patience.silence = Duration::from_millis(700);
+    })
+    .await;
+    let ana = app.actor("ana").await;
+    let seats = app.running.app.log.hub.seats().clone();
+    let (mut awake, mut asleep) = (Socket::of(&ana).await, Socket::of(&ana).await);
+    awake.follow(None).await;
+    asleep.follow(None).await;
+    // The client answers pings while it reads; the other one reads no more, though what it is sent has room.
+    let reading = tokio::spawn(async move {
+        let heard = awake.hear_within(Duration::from_secs(3)).await;
+        (heard, awake)
+    });
+    let began = Instant::now();
+    eventually("one of them is gone", async || (seats.count() == 1).then_some(())).await;
+    println!("gone after {:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_millis(400), "{:?}", began.elapsed());
+    let (heard, mut awake) = reading.await.unwrap();
+    assert_eq!((heard, seats.count()), (None, 1));
+    something(&ana, 0).await;
+    assert_eq!(awake.event().await["type"], "DelegationCreated");
+    assert_eq!(asleep.closed().await.0, 1006, "without a farewell, as nobody is there to hear it");
+}
+
+#[tokio::test]
+async fn a_busy_stream_leaves_room_for_the_others_of_its_socket() {
+    const MANY: usize = 3_000;
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut socket = Socket::of(&ana).await;
+    let before = socket.follow(None).await;
+    socket.say(json!({ "id": "feed", "type": "complete" })).await;
+    fill(&app, MANY, 0).await;
+    let nearly_all = head(&app).await - 18;
+    // The service hears of all of it.
+    something(&ana, 0).await;
+    let nearly_all = URL_SAFE_NO_PAD.encode(nearly_all.to_be_bytes());
+    let mut late = Socket::of(&ana).await;
+    late.follow(Some(&nearly_all)).await;
+    for _ in 0..20 {
+        late.event().await;
+    }
+    socket.subscribe("busy", FOLLOW, json!({ "after": before })).await;
+    socket.hear().await.unwrap();
+    socket.subscribe("calm", FOLLOW, json!({ "after": nearly_all })).await;
+    socket.subscribe("query", "{ viewer { user { handle } } }", json!({})).await;
+    let (mut calm, mut busy, mut answered) = (0, 1, false);
+    while calm < 20 || !answered {
+        let message = socket.hear().await.unwrap();
+        match (message["id"].as_str().unwrap(), message["type"].as_str().unwrap()) {
+            ("busy", "next") => busy += 1,
+            ("calm", "next") => calm += 1,
+            ("query", "next") => answered = true,
+            ("query", "complete") => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    println!("while the busy stream had {busy} of {MANY} events, the others had all of theirs");
+    assert!(busy < MANY / 2, "{busy}");
 }
