@@ -185,7 +185,8 @@ pub async fn set_state(
         webhooks::state.eq(state),
         webhooks::pause_reason.eq(reason),
         webhooks::failing_since.eq(None::<DateTime<Utc>>),
-        webhooks::quiet_until.eq(None::<DateTime<Utc>>),
+        // Nobody is late with what waited while it was paused.
+        webhooks::quiet_until.eq(Some(tx.now)),
         webhooks::version.eq(webhooks::version + 1),
     ));
     Ok(update.returning(Webhook::as_returning()).get_result(tx.sql()).await?)
@@ -199,10 +200,10 @@ pub async fn set_position(
     position: i64,
 ) -> Result<bool> {
     let update = sql::<()>(
-        "update webhooks w set position = ?, version = w.version + 1 from event_heads h
+        "update webhooks w set position = ?, version = w.version + 1, quiet_until = greatest(w.quiet_until, ?) from event_heads h
          where h.firm_id = w.firm_id and h.position >= ? and w.firm_id = ? and w.id = ?",
     );
-    let update = update.bind(position).bind(position).bind(permit.subject().firm).bind(id);
+    let update = update.bind(position).bind(tx.now).bind(position).bind(permit.subject().firm).bind(id);
     Ok(update.execute(tx.sql()).await? == 1)
 }
 

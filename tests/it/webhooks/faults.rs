@@ -1,6 +1,7 @@
 //! What fails on the way, and that nothing is lost by it and nobody else held up.
 
 use super::house::{House, numbers};
+use crate::support::app_with;
 use crate::support::receiver::{Receiver, Reply};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -176,4 +177,61 @@ async fn r6_a_worker_that_is_to_stop_ends_the_call_and_begins_no_other() {
     assert_eq!(house.sweep().await, 8, "and others can go on at once");
     let ids: BTreeSet<_> = receiver.take().iter().map(|message| message.header("webhook-id")).collect();
     assert_eq!(ids.len(), 9);
+}
+
+#[tokio::test]
+async fn a_service_that_is_late_with_webhooks_is_not_ready_and_one_whose_receivers_fail_is() {
+    // Without a key nobody of this house sends anything.
+    let app = app_with(|config| config.encryption_key = None).await;
+    let is_late = async || {
+        let answer = reqwest::get(format!("http://{}/readyz", app.running.ops_address)).await.unwrap();
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        match status {
+            200 => false,
+            _ => {
+                assert_eq!((status, text.as_str()), (503, "webhooks wait for more than 15 minutes\n"));
+                true
+            }
+        }
+    };
+    app.sql(
+        "insert into webhooks (firm_id, id, place, url, description, secret, position, created_at)
+         select f.id, gen_random_uuid(), 1, 'https://x.example', '', '', h.position, now() - interval '1 hour'
+         from firms f join event_heads h on h.firm_id = f.id where slug = 'harbour'",
+    )
+    .await;
+    assert!(!is_late().await, "nothing is due");
+    let happened = async |ago: &str| {
+        app.sql(&format!(
+            "select append_events(id, jsonb_build_array(jsonb_build_object('id', gen_random_uuid(), 'type', 'FirmImported',
+               'occurred_at', now() - interval '{ago}', 'actor_kind', 'OPERATOR', 'subjects', '[]'::jsonb, 'payload', '{{}}'::jsonb,
+               'audience', '[]'::jsonb, 'audience_capabilities', '[]'::jsonb, 'mails', '[]'::jsonb)))
+             from firms where slug = 'harbour'"
+        ))
+        .await;
+    };
+    happened("16 minutes").await;
+    assert!(is_late().await);
+    for (not_our_fault, again) in [
+        ("state = 'PAUSED', pause_reason = 'FAILING'", "state = 'ACTIVE', pause_reason = null"),
+        ("quiet_until = now() + interval '1 hour'", "quiet_until = null"),
+        ("claimed_until = now() - interval '1 minute'", "claimed_until = now() - interval '20 minutes'"),
+    ] {
+        app.sql(&format!("update webhooks set {not_our_fault}")).await;
+        assert!(!is_late().await, "{not_our_fault}");
+        app.sql(&format!("update webhooks set {again}")).await;
+        assert!(is_late().await, "{again}");
+    }
+    // A further attempt that is due counts as a first one does.
+    app.sql("update webhooks set position = position + 1").await;
+    assert!(!is_late().await);
+    app.sql(
+        "insert into webhook_deliveries (firm_id, id, webhook_id, position, state, attempts, next_attempt_at, created_at)
+         select firm_id, gen_random_uuid(), id, position, 'QUEUED', 1, now() - interval '16 minutes', now() from webhooks",
+    )
+    .await;
+    assert!(is_late().await);
+    app.sql("update webhook_deliveries set next_attempt_at = now() + interval '5 minutes'").await;
+    happened("1 minute").await;
+    assert!(!is_late().await);
 }
