@@ -7,7 +7,7 @@ mod dev;
 mod doctor;
 mod events;
 mod import;
-mod logging;
+pub mod logging;
 mod migrate;
 mod postgres;
 mod say;

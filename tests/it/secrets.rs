@@ -1,9 +1,13 @@
 //! What nobody may ever read: not in the database, not in the log, not in a debugger's output.
 
+use crate::streams::event_stream::{Events, try_open};
+use crate::support::receiver::{Receiver, Reply};
 use crate::support::smtp::Trouble;
-use crate::support::{Actor, PASSPHRASE, TestApp, app, stranger};
+use crate::support::socket::{FOLLOW, Socket};
+use crate::support::{Actor, PASSPHRASE, TestApp, app, eventually, stranger};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use locum::cli::logging::without_secrets;
 use locum::config::{self, Flags};
 use locum::domain::sign_in::{Credentials, Registration};
 use locum::domain::throttle::Network;
@@ -12,7 +16,6 @@ use locum::secret::{Purpose, Token};
 use serde_json::json;
 use std::io;
 use std::sync::{Arc, Mutex};
-use tracing_subscriber::filter::LevelFilter;
 
 const WRONG: &str = "a-guess-that-was-wrong-91c7";
 const SECOND: &str = "the-second-passphrase-4f1e";
@@ -68,8 +71,47 @@ async fn everything(app: &TestApp) -> Vec<String> {
     assert_eq!(door.reset_password(&reset, THIRD).await.code(), None);
     secrets.extend([register, unwanted, reset, sam.token.clone().unwrap()]);
 
+    secrets.extend(webhooks(app, &sam, &ana).await);
+    streams(app, &ana).await;
     misplaced(app, &ana).await;
     secrets
+}
+
+/// Webhooks whose messages are taken and not taken, and whose secrets are changed; answers these.
+async fn webhooks(app: &TestApp, sam: &Actor, ana: &Actor) -> Vec<String> {
+    let receiver = Receiver::start().await;
+    let (id, first) = sam.hooked(&receiver, &["DelegationCreated"]).await;
+    let again = sam.hook("rotateWebhookSecret", json!({ "webhookId": id })).await;
+    let second = again.text("/data/rotateWebhookSecret/secret");
+    receiver.then([Reply::Full(500, "x-echo", first.clone(), "no".to_owned())]);
+    ana.add_back_office_user("eva@else.example").await;
+    let message = receiver.wait_for(1).await.remove(0);
+    assert!(message.is_signed_with(&first) && message.is_signed_with(&second));
+    let failed = "select count(*) from webhook_deliveries where status_code = 500";
+    eventually("it is noted", async || (app.count(failed).await == 1).then_some(())).await;
+    vec![first, second]
+}
+
+/// Sockets and event streams, opened with tokens and closed for what was said over them.
+async fn streams(app: &TestApp, ana: &Actor) {
+    let mut socket = Socket::of(ana).await;
+    socket.follow(None).await;
+    socket.say_raw(&format!(r#"{{"type":"{MISPLACED}"}}"#)).await;
+    assert_eq!(socket.closed().await.0, 4400);
+    let mut socket = Socket::of(ana).await;
+    socket.subscribe(MISPLACED, FOLLOW, json!({ "after": MISPLACED })).await;
+    assert!(socket.hear().await.unwrap().to_string().contains("BAD_USER_INPUT"));
+    for payload in
+        [json!({ "Authorization": format!("Bearer {MISPLACED}") }), json!({ "password": MISPLACED })]
+    {
+        assert_eq!(Socket::open(&app.base).await.init(payload).await, Err(4403));
+    }
+    let authorization = format!("Bearer {}", ana.token.as_ref().unwrap());
+    let by_upgrade = [("authorization", authorization.as_str())];
+    let mut socket = Socket::try_open(&app.base, &by_upgrade).await.unwrap();
+    assert_eq!(socket.init(json!(null)).await.unwrap()["type"], "connection_ack");
+    let stream = try_open(ana, FOLLOW, json!({ "after": null })).await.unwrap();
+    assert_eq!(Events::of(stream).next().await.unwrap().0, "next");
 }
 
 /// Secrets in places where they do not belong, and a fault of ours in the middle of a sign-in.
@@ -113,6 +155,10 @@ fn spellings(secret: &str) -> Vec<String> {
         hex(secret.as_bytes()),
         STANDARD.encode(secret).trim_end_matches('=').to_owned(),
     ];
+    if let Some(key) = secret.strip_prefix("whsec_") {
+        let key = STANDARD.decode(key).expect("a webhook's secret is base64");
+        ways.extend([secret[6..].to_owned(), hex(&key)]);
+    }
     if let Some(random) = secret
         .get(4..)
         .and_then(|random| URL_SAFE_NO_PAD.decode(random).ok())
@@ -195,7 +241,7 @@ async fn abuse_33_no_log_and_no_metric_has_a_secret() {
     let captured = Captured::default();
     let writer = captured.clone();
     let log = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
+        .with_env_filter(without_secrets("trace").unwrap())
         .with_ansi(false)
         .with_writer(move || writer.clone());
     log.try_init().expect("no other story of this process listens to the log");
@@ -207,10 +253,19 @@ async fn abuse_33_no_log_and_no_metric_has_a_secret() {
         .text()
         .await
         .unwrap();
-    assert!(metrics.contains("locum_requests_total"));
+    for expected in ["locum_requests_total", "locum_webhooks_total", "locum_socket_ends_total"] {
+        assert!(metrics.contains(expected), "{expected}");
+    }
     assert_none_in(&secrets, &metrics);
     let logged = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    for expected in ["answered", "locum::sql", "a fault of ours", "a mail failed"] {
+    for expected in [
+        "answered",
+        "locum::sql",
+        "a fault of ours",
+        "a mail failed",
+        "a webhook was called",
+        "a socket ended",
+    ] {
         assert!(logged.contains(expected), "the log is a whole one: {expected}");
     }
     println!("{} lines logged", logged.lines().count());
