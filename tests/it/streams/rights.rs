@@ -4,6 +4,7 @@ use super::patient;
 use crate::support::socket::{FOLLOW, Socket};
 use crate::support::{Actor, PASSPHRASE, TestApp, app_with};
 use chrono::TimeDelta;
+use locum::app::Running;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ async fn following(actor: &Actor) -> Socket {
 }
 
 const ON_THE_NODE: Duration = Duration::from_millis(250);
+const ON_ANOTHER: Duration = Duration::from_secs(1);
+const WITHOUT_BUS: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn abuse_7_what_ends_a_session_closes_its_sockets() {
@@ -184,4 +187,145 @@ async fn abuse_24_nothing_is_delivered_after_the_right_has_ended() {
         );
         other.sign_out().await;
     }
+}
+
+/// How somebody's right to a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    SignOut,
+    SignOutEverywhere,
+    NewPassword,
+    Revoked,
+    ByTheClock,
+    /// Behind the service's back.
+    Inactive,
+}
+
+/// Two servers, and how long it takes until streams are closed there.
+struct Measured {
+    app: TestApp,
+    there: String,
+    passphrases: [String; 2],
+}
+
+impl Measured {
+    async fn by(bus: Option<&str>) -> (Self, Running) {
+        let app = app_with(|config| {
+            patient(config);
+            config.nats_url = bus.map(|url| url.to_owned().into());
+        })
+        .await;
+        let other = app.second_server().await;
+        let there = format!("http://{}", other.address);
+        (Self { app, there, passphrases: [PASSPHRASE, "quite-another-passphrase"].map(str::to_owned) }, other)
+    }
+
+    /// Ends a right so many times, with five streams on the node and two on the other. Answers how long after the answer
+    /// they were closed.
+    async fn times(&mut self, ending: Ending, rounds: usize) -> [Vec<Duration>; 2] {
+        let mut took = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            let (who, query) = self.who(ending).await;
+            let mut closing = Vec::new();
+            for number in 0..7 {
+                let place = usize::from(number >= 5);
+                let at = if place == 0 { who.clone() } else { who.at(&self.there) };
+                let mut socket = Socket::of(&at).await;
+                socket.subscribe("feed", query, json!({})).await;
+                socket.item().await;
+                closing.push(tokio::spawn(async move { (place, socket.closed().await.0, Instant::now()) }));
+            }
+            self.end(ending, &who).await;
+            let answered = Instant::now();
+            for closed in closing {
+                let (place, code, at) = closed.await.unwrap();
+                assert_eq!(code, 4403, "{ending:?}");
+                took[place].push(at.saturating_duration_since(answered));
+            }
+            if ending == Ending::Inactive {
+                self.app
+                    .sql("update users set status = 'ACTIVE', can_login = true where handle = 'ali'")
+                    .await;
+            }
+        }
+        for (place, took) in ["on the node", "on another"].iter().zip(&mut took) {
+            took.sort();
+            let (half, most) = (took[took.len() / 2], took[took.len() - 1]);
+            println!("{ending:?}, {} streams {place}: p50 {half:?}, at most {most:?}", took.len());
+        }
+        took
+    }
+
+    /// Whose right is to end, and what they follow.
+    async fn who(&self, ending: Ending) -> (Actor, &'static str) {
+        let base = &self.app.base;
+        match ending {
+            Ending::Revoked => {
+                let (_, bo, _, _) = acting(&self.app, "READ_ONLY").await;
+                (bo, IMPERSONATIONS)
+            }
+            Ending::NewPassword => {
+                (Actor::sign_in(base, "harbour", "ben", &self.passphrases[0]).await, FOLLOW)
+            }
+            Ending::Inactive => (self.app.actor("ali").await, FOLLOW),
+            _ => (self.app.actor("sam").await, FOLLOW),
+        }
+    }
+
+    async fn end(&mut self, ending: Ending, who: &Actor) {
+        match ending {
+            Ending::SignOut => assert_eq!(who.sign_out().await.code(), None),
+            Ending::SignOutEverywhere => assert_eq!(who.sign_out_everywhere().await.code(), None),
+            Ending::NewPassword => {
+                let [old, new] = &self.passphrases;
+                assert_eq!(who.change_password(old, new).await.code(), None);
+                self.passphrases.reverse();
+            }
+            Ending::Revoked => {
+                let ana = self.app.actor("ana").await;
+                let mine = ana.send("{ viewer { backOfficeUsers { id } } }", json!({})).await;
+                let delegation = mine.text("/data/viewer/backOfficeUsers/0/id");
+                assert_eq!(ana.revoke(&delegation).await.code(), None);
+            }
+            Ending::ByTheClock => self.app.clock.advance(TimeDelta::minutes(61)),
+            Ending::Inactive => {
+                self.app
+                    .sql("update users set status = 'INACTIVE', can_login = false where handle = 'ali'")
+                    .await
+            }
+        }
+    }
+}
+
+fn assert_within(took: &[Vec<Duration>; 2], node: Duration, other: Duration) {
+    assert!(took[0].iter().all(|took| *took < node), "{took:?}");
+    assert!(took[1].iter().all(|took| *took < other), "{took:?}");
+}
+
+#[tokio::test]
+async fn abuse_6_and_7_each_ending_closes_streams_in_time_on_both_nodes() {
+    let (mut measured, other) = Measured::by(None).await;
+    let endings = [
+        Ending::SignOut,
+        Ending::SignOutEverywhere,
+        Ending::NewPassword,
+        Ending::Revoked,
+        Ending::ByTheClock,
+    ];
+    for ending in endings {
+        assert_within(&measured.times(ending, 4).await, ON_THE_NODE, ON_ANOTHER);
+    }
+    // Nobody says so, and each node finds it by itself.
+    assert_within(&measured.times(Ending::Inactive, 1).await, WITHOUT_BUS, WITHOUT_BUS);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn abuse_6_and_7_each_ending_closes_streams_in_time_with_the_bus_down() {
+    // Nobody listens on port 1.
+    let (mut measured, other) = Measured::by(Some("nats://127.0.0.1:1")).await;
+    for ending in [Ending::SignOut, Ending::Revoked] {
+        assert_within(&measured.times(ending, 2).await, ON_THE_NODE, WITHOUT_BUS);
+    }
+    other.close().await;
 }
