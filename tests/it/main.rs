@@ -22,6 +22,7 @@ mod revocation;
 mod secrets;
 mod sign_in;
 mod starting;
+mod storm;
 mod streams;
 mod sweeping;
 mod webhooks;

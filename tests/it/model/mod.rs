@@ -8,17 +8,12 @@ mod driver;
 mod terms;
 mod world;
 
+use crate::support::seed;
 use chrono::{DateTime, Utc};
 use driver::Story;
 
 /// So many steps of each story.
 const STEPS: usize = 2_500;
-
-/// The seed of the stories, if the test run sets another one.
-#[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
-fn seed(usual: u64) -> u64 {
-    std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(usual)
-}
 
 async fn agrees(usual: u64, from: &str) {
     let from: DateTime<Utc> = from.parse().unwrap();

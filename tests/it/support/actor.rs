@@ -53,6 +53,16 @@ impl Actor {
 
     /// Sends an operation with further headers.
     pub async fn send_with(&self, query: &str, variables: Value, headers: &[(&str, &str)]) -> Answer {
+        self.try_send(query, variables, headers).await.unwrap()
+    }
+
+    /// The same, where the other side may be gone, or go.
+    pub async fn try_send(
+        &self,
+        query: &str,
+        variables: Value,
+        headers: &[(&str, &str)],
+    ) -> reqwest::Result<Answer> {
         let body = json!({ "query": query, "variables": variables });
         let mut request = self.http.post(format!("{}/graphql", self.base)).json(&body);
         request = request.header("accept", "application/graphql-response+json");
@@ -62,11 +72,11 @@ impl Actor {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        let text = response.text().await?;
         let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {status} {text}"));
-        Answer { status, headers, json }
+        Ok(Answer { status, headers, json })
     }
 
     /// Registers behind a link.

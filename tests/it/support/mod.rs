@@ -18,3 +18,9 @@ pub use clock::ManualClock;
 pub use database::Database;
 pub use program::Program;
 pub use timing::{assert_same_time, told_apart};
+
+/// The seed of the stories, if the test run sets another one.
+#[expect(clippy::disallowed_methods, reason = "a setting of the test run")]
+pub fn seed(usual: u64) -> u64 {
+    std::env::var("TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(usual)
+}

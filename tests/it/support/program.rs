@@ -22,8 +22,11 @@ pub fn locum(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     command
 }
 
+/// What its secrets are sealed with.
+pub const KEY: &str = "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlISE=";
+
 /// What `locum serve` cannot do without.
-pub fn for_serve(database: &str) -> Vec<(&str, &str)> {
+pub fn for_serve(database: &str) -> Vec<(&'static str, &str)> {
     vec![
         ("DATABASE_URL", database),
         ("LOCUM_PUBLIC_URL", "http://localhost:8080"),
@@ -32,7 +35,7 @@ pub fn for_serve(database: &str) -> Vec<(&str, &str)> {
         ("LOCUM_SMTP_PORT", "9"),
         ("LOCUM_SMTP_TLS", "none"),
         ("LOCUM_MAIL_FROM", "Locum <locum@locum.example>"),
-        ("LOCUM_ENCRYPTION_KEY", "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBtb3JlISE="),
+        ("LOCUM_ENCRYPTION_KEY", KEY),
         ("LOCUM_LISTEN", "127.0.0.1:0"),
         ("LOCUM_OPS_LISTEN", "127.0.0.1:0"),
     ]

@@ -6,8 +6,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Response, Uri};
 use futures_util::stream;
 use locum::signing::{Signed, SigningSecret};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -49,6 +51,10 @@ struct Inner {
     next: VecDeque<Reply>,
     always: Option<Reply>,
     received: Vec<Received>,
+    /// Draws what is refused when it comes for the first time.
+    refusing: Option<StdRng>,
+    seen: HashSet<String>,
+    taken: Vec<String>,
 }
 
 impl Receiver {
@@ -76,6 +82,21 @@ impl Receiver {
         self.inner.lock().unwrap().always = Some(reply);
     }
 
+    /// From now on, one message in ten is refused when it comes for the first time.
+    pub fn refuse_first_times(&self, seed: u64) {
+        self.inner.lock().unwrap().refusing = Some(StdRng::seed_from_u64(seed));
+    }
+
+    /// The local ids of the events that have arrived, in the order in which they came.
+    pub fn ids(&self) -> Vec<String> {
+        self.inner.lock().unwrap().received.iter().map(Received::id).collect()
+    }
+
+    /// Those that were not refused.
+    pub fn taken(&self) -> Vec<String> {
+        self.inner.lock().unwrap().taken.clone()
+    }
+
     /// What has arrived so far.
     pub fn received(&self) -> Vec<Received> {
         self.inner.lock().unwrap().received.clone()
@@ -100,6 +121,19 @@ impl Receiver {
     }
 }
 
+impl Inner {
+    fn receive(&mut self, message: Received) -> Reply {
+        let id = message.id();
+        let first = self.seen.insert(id.clone());
+        self.received.push(message);
+        if first && self.refusing.as_mut().is_some_and(|chance| chance.random_bool(0.1)) {
+            return Reply::Status(503);
+        }
+        self.taken.push(id);
+        self.next.pop_front().or(self.always.clone()).unwrap_or(Reply::Status(204))
+    }
+}
+
 async fn receive(
     State(receiver): State<Receiver>,
     uri: Uri,
@@ -108,8 +142,7 @@ async fn receive(
 ) -> Response<Body> {
     let reply = {
         let mut inner = receiver.inner.lock().unwrap();
-        inner.received.push(Received { path: uri.path().to_owned(), headers, body });
-        inner.next.pop_front().or(inner.always.clone()).unwrap_or(Reply::Status(204))
+        inner.receive(Received { path: uri.path().to_owned(), headers, body })
     };
     let bare = |status: u16| Response::builder().status(status).body(Body::empty()).unwrap();
     match reply {
@@ -133,6 +166,11 @@ impl Received {
     /// A header.
     pub fn header(&self, name: &str) -> String {
         self.headers[name].to_str().unwrap().to_owned()
+    }
+
+    /// The local id of the event.
+    pub fn id(&self) -> String {
+        locum::id::decode(&self.header("webhook-id")).map(|(_, id)| id.to_string()).unwrap_or_default()
     }
 
     /// The envelope.
