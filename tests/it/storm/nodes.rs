@@ -117,7 +117,7 @@ impl Nodes {
             client.batch_execute(free).await.unwrap();
         }
         println!("{happened:?}");
-        assert!(happened.len() == FAULTS.len(), "everything has happened: {happened:?}");
+        assert!(happened.values().sum::<usize>() > 15, "it was a storm: {happened:?}");
     }
 
     /// Whatever died, it was not by its own hand.
