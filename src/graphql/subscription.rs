@@ -112,7 +112,9 @@ async fn follow(
     let (after, actor) = (connection::position(after)?, ctx.caller()?.actor);
     let services = ctx.services();
     let each = services.patience.checkpoint;
-    let follower = Follower::start(&services.log, &services.feeds, actor, after, filter, each).await?;
+    // In a box, for async-graphql keeps the room for its beginning as long as the stream lives.
+    let start = Follower::start(&services.log, &services.feeds, actor, after, filter, each);
+    let follower = Box::pin(start).await?;
     let clock = services.log.clock.clone();
     let items = stream::unfold((follower, clock), async |(mut follower, clock)| {
         let item = match follower.next().await {

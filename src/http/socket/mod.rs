@@ -31,7 +31,7 @@ use tracing::Instrument;
 /// Longest wait for the other side to take the last frame.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// What is read at once; there is a buffer of this size for each socket.
-const BUFFER: usize = 2 << 10;
+const BUFFER: usize = 512;
 
 /// Whether a request wants to become a WebSocket.
 pub fn is_wanted(headers: &HeaderMap) -> bool {
@@ -179,7 +179,8 @@ impl Connection {
         };
         let said: Said = serde_json::from_str(&text).map_err(End::malformed)?;
         match said {
-            Said::ConnectionInit { payload } => self.initialise(&payload).await?,
+            // What is needed once is not kept room for as long as the socket lives.
+            Said::ConnectionInit { payload } => Box::pin(self.initialise(&payload)).await?,
             Said::Ping { payload } => {
                 let pong = if payload.is_null() {
                     r#"{"type":"pong"}"#.to_owned()
