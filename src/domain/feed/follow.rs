@@ -58,7 +58,8 @@ pub enum Step {
 pub struct Follower {
     log: Log,
     feed: Arc<Feed>,
-    reached: watch::Receiver<i64>,
+    /// Up to where there may be something for the recipient.
+    own: watch::Receiver<i64>,
     recipient: UserKey,
     filter: Filter,
     /// Up to where it was read.
@@ -88,12 +89,12 @@ impl Follower {
             check(log, recipient.firm, after).await?;
         }
         let feed = feeds.of(log, recipient.firm).await?;
-        let reached = feed.reached();
-        let from = after.unwrap_or(*reached.borrow());
+        let own = feed.follow(recipient.id);
+        let from = after.unwrap_or_else(|| feed.reached());
         Ok(Self {
             log: log.clone(),
             feed,
-            reached,
+            own,
             recipient,
             filter,
             read: from,
@@ -108,6 +109,13 @@ impl Follower {
     /// What comes next; waits for it.
     pub async fn next(&mut self) -> Step {
         loop {
+            // In this order: whatever there is for the recipient up to `reached`, `own` tells of.
+            let reached = self.feed.reached();
+            let own = *self.own.borrow_and_update();
+            if self.ready.is_empty() {
+                self.read = if own <= self.read { reached.max(self.read) } else { self.read };
+                self.handed_out = self.read;
+            }
             if self.checkpoint_due <= Instant::now() {
                 return self.checkpoint();
             }
@@ -115,9 +123,7 @@ impl Follower {
                 self.handed_out = entry.row.position;
                 return Step::Event(entry);
             }
-            self.handed_out = self.read;
-            let reached = *self.reached.borrow_and_update();
-            if self.read < reached {
+            if self.read < own {
                 if let Err(error) = self.fetch(reached).await {
                     tracing::warn!(?error, "the log could not be read; it is tried again");
                     tokio::time::sleep(PAUSE).await;
@@ -125,7 +131,7 @@ impl Follower {
             } else if !std::mem::replace(&mut self.caught_up, true) {
                 return self.checkpoint();
             } else {
-                let _ = tokio::time::timeout_at(self.checkpoint_due, self.reached.changed()).await;
+                let _ = tokio::time::timeout_at(self.checkpoint_due, self.own.changed()).await;
             }
         }
     }
@@ -141,6 +147,11 @@ impl Follower {
             self.read = to;
             return Ok(());
         }
+        // In a box, for it is rare, and a follower keeps the room for it.
+        Box::pin(self.fetch_page(reached)).await
+    }
+
+    async fn fetch_page(&mut self, reached: i64) -> Result<()> {
         let next = Page { size: PAGE_MAX, from: Some(self.read), backward: false };
         let slice = page(&mut *self.log.reader().await?, self.recipient, &next).await?;
         let last = slice.rows.last().map_or(self.read, |entry| entry.row.position);
