@@ -27,13 +27,9 @@ impl Connection {
         Self::of(TcpStream::connect(to).await?)
     }
 
-    /// Connects from this address; from any if the machine has not got it, as is the case for 127.0.0.2 outside of Linux.
+    /// Connects from this address.
     pub async fn open_from(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        match socket.bind(SocketAddr::new(from, 0)) {
-            Ok(()) => Self::of(socket.connect(to).await?),
-            Err(_) => Self::open(to).await,
-        }
+        Self::of(connect_from(from, to).await?)
     }
 
     fn of(stream: TcpStream) -> io::Result<Self> {
@@ -74,7 +70,17 @@ impl Connection {
     }
 }
 
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
+/// Connects from this address; from any if the machine has not got it, as is the case for 127.0.0.2 outside of Linux.
+pub async fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    match socket.bind(SocketAddr::new(from, 0)) {
+        Ok(()) => socket.connect(to).await,
+        Err(_) => TcpStream::connect(to).await,
+    }
+}
+
+/// Where the head of an answer ends, as soon as all of it is there.
+pub fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 

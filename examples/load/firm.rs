@@ -128,10 +128,15 @@ async fn fill(tx: &mut Tx, hash: &str) -> Result<Firm> {
     Ok(Firm { delegate: of_delegate, advisers: sessions, acting })
 }
 
+/// Everybody of the firm has an address of this form.
+pub fn email(handle: &str) -> String {
+    format!("{handle}@harbour.example")
+}
+
 async fn person(tx: &mut Tx, firm: Uuid, handle: &str, name: &str, kind: Kind, hash: &str) -> Result<User> {
     let invitation = Invitation {
         handle: handle.to_owned(),
-        email: format!("{handle}@harbour.example"),
+        email: email(handle),
         display_name: name.to_owned(),
         kind,
         level: None,

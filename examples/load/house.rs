@@ -88,12 +88,16 @@ impl House {
         matches!(connection.ask(&get("/readyz")).await, Ok(answer) if answer.check("").is_ok())
     }
 
-    /// How much memory it holds, in MiB; unknown where there is no `/proc`.
+    /// How much memory it holds, in KiB; unknown where there is no `/proc`.
     pub fn resident_memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-        Some(kilobytes >> 10)
+        line.trim().trim_end_matches("kB").trim().parse().ok()
+    }
+
+    /// How long it has kept processors busy; unknown where there is no `/proc`.
+    pub fn processor_time(&self) -> Option<Duration> {
+        processor_time(&self.process.id().to_string())
     }
 
     /// Ends it as an operator would.
@@ -114,6 +118,15 @@ impl Drop for House {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// How long a process has kept processors busy.
+pub fn processor_time(process: &str) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name, in brackets, may have spaces in it; behind it the times are the 12th and 13th, in hundredths of seconds.
+    let (_, behind) = stat.rsplit_once(") ")?;
+    let times = behind.split(' ').skip(11).take(2).map(str::parse::<u64>);
+    Some(Duration::from_millis(times.sum::<Result<u64, _>>().ok()? * 10))
 }
 
 /// What the command sets itself stays.

@@ -1,5 +1,7 @@
-//! The load driver behind `bin/bench`: how much of what PostgreSQL gives for an operation's statements reaches whoever
-//! asks for the operation. What it measures and how is told in `docs/benchmarks.md`.
+//! The load driver behind `bin/bench`. What it measures and how is told in `docs/benchmarks.md`.
+//!
+//! `operations`: how much of what PostgreSQL gives for an operation's statements reaches whoever asks for the operation.
+//! `streams`: how ten thousand subscribers fare over WebSockets.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -14,8 +16,9 @@
 //! | [`recordings`] | has all of them recorded |
 //! | [`script`] | makes pgbench scripts of it |
 //! | [`pgbench`] | runs them |
-//! | [`rows`] | the story of each row |
-//! | [`table`] | the report |
+//! | [`rows`] | the story of each row of `operations` |
+//! | [`table`] | its report |
+//! | [`streams`] | the story of `streams`, with a folder of its own |
 
 mod client;
 mod firm;
@@ -29,39 +32,50 @@ mod rows;
 mod script;
 mod sink;
 mod statements;
+mod streams;
 mod table;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use locum::config::{self, Flags};
+use pgbench::Pgbench;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Measures `locum serve` beside pgbench. Run it with `bin/bench`.
+/// Measures `locum serve`. Run it with `bin/bench`.
 #[derive(Parser)]
 struct Args {
     /// The program to measure.
     #[arg(long)]
     locum: PathBuf,
-    /// PostgreSQL's own benchmark.
-    #[arg(long)]
-    pgbench: PathBuf,
     /// An empty folder that PostgreSQL's user can reach.
     #[arg(long)]
     folder: PathBuf,
-    /// How long each figure is measured.
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Operations over HTTP, beside pgbench.
+    Operations {
+        /// PostgreSQL's own benchmark.
+        #[arg(long)]
+        pgbench: PathBuf,
+        /// How long each figure is measured.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// Subscribers over WebSockets. PostgreSQL has to be set to track_commit_timestamp=on.
+    Streams,
 }
 
 /// What all parts of a run need to know.
 pub struct Settings {
     pub locum: PathBuf,
-    pub pgbench: PathBuf,
     pub folder: PathBuf,
-    pub measured: Duration,
     /// The database of the run.
     pub database: String,
 }
@@ -72,18 +86,31 @@ async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let (config, _) = config::load(None, Flags::new())?;
     let server = config.database_url().context("run this with bin/bench: it starts a PostgreSQL")?.to_owned();
-    let measured = Duration::from_secs(args.seconds.max(1));
     let database = firm::create_database(&server).await?;
-    let settings =
-        Settings { locum: args.locum, pgbench: args.pgbench, folder: args.folder, measured, database };
+    let settings = Settings { locum: args.locum, folder: args.folder, database };
     // Dropping the run ends the processes that it started.
     tokio::select! {
-        report = rows::run(&settings, &server) => {
-            let report = report?;
-            println!("{}", table::render(&report));
-            Ok(if report.wrong() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        went_well = run(args.what, &settings, &server) => {
+            Ok(if went_well? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         () = told_to_stop() => Ok(ExitCode::from(130)),
+    }
+}
+
+/// Prints the report; answers whether nothing went wrong, whatever the figures are.
+async fn run(what: What, settings: &Settings, server: &str) -> anyhow::Result<bool> {
+    match what {
+        What::Operations { pgbench, seconds } => {
+            let pgbench = Pgbench { program: pgbench, measured: Duration::from_secs(seconds.max(1)) };
+            let report = rows::run(settings, &pgbench, server).await?;
+            println!("{}", table::render(&report));
+            Ok(report.wrong() == 0)
+        }
+        What::Streams => {
+            let report = streams::run(settings).await?;
+            println!("{report}");
+            Ok(report.wrong().is_empty())
+        }
     }
 }
 

@@ -17,9 +17,9 @@ const CASES: &str =
 const START: &str = "mutation ($id: ID!) { startImpersonation(input: { delegationId: $id }) {
     impersonation { id } userErrors { code } } }";
 const STOP: &str = "mutation { stopImpersonation { impersonation { endReason } userErrors { code } } }";
-const ADD: &str = "mutation ($email: String!) { addBackOfficeUser(input: { email: $email }) {
+pub const ADD: &str = "mutation ($email: String!) { addBackOfficeUser(input: { email: $email }) {
     delegation { id } userErrors { code } } }";
-const REVOKE: &str = "mutation ($id: ID!) { revokeDelegation(input: { delegationId: $id }) {
+pub const REVOKE: &str = "mutation ($id: ID!) { revokeDelegation(input: { delegationId: $id }) {
     delegation { state } userErrors { code } } }";
 const SIGN_IN: &str = "mutation ($firm: String!, $username: String!, $password: String!) {
     signIn(input: { firm: $firm, username: $username, password: $password }) { token userErrors { code } } }";

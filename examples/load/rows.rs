@@ -5,7 +5,7 @@ use crate::firm::{self, ADVISERS, Firm, PRINCIPALS, Session, connect};
 use crate::house::House;
 use crate::measure::{Span, Work, at_a_pace, without_pause};
 use crate::operations::{Acting, Asking, Delegating};
-use crate::pgbench::{self, CONNECTIONS};
+use crate::pgbench::{CONNECTIONS, Pgbench};
 use crate::recordings::{Recording, record, traits};
 use crate::sink::Sink;
 use crate::table::{Acted, Report, Row, SignIns, Start};
@@ -20,19 +20,20 @@ const PACE: Duration = Duration::from_millis(20);
 /// What is measured on.
 struct Ground<'r> {
     settings: &'r Settings,
+    pgbench: &'r Pgbench,
     firm: &'r Firm,
     /// What the service's connections to the database are set to.
     session: Vec<String>,
 }
 
 /// Prepares everything and measures all rows.
-pub async fn run(settings: &Settings, server: &str) -> anyhow::Result<Report> {
+pub async fn run(settings: &Settings, pgbench: &Pgbench, server: &str) -> anyhow::Result<Report> {
     let start = starts(settings).await?;
     let firm = firm::load(settings).await?;
     let sink = Sink::start().await?;
     say("recording the statements of each operation");
     let recorded = record(settings, server, &sink, &firm).await?;
-    let ground = Ground { settings, firm: &firm, session: recorded.session };
+    let ground = Ground { settings, pgbench, firm: &firm, session: recorded.session };
     let house = House::serve(settings, sink.address, &[]).await?;
     let idle = house.resident_memory();
     let delegate = firm.delegate.iter().map(|session| Asking::principals(session.token.reveal()));
@@ -44,10 +45,10 @@ pub async fn run(settings: &Settings, server: &str) -> anyhow::Result<Report> {
     ];
     let acting = ground.acting(&house).await?;
     let sign_ins = ground.signing_in(&house).await?;
-    let memory = [idle, house.resident_memory()];
+    let memory = [idle, house.resident_memory()].map(|memory| memory.map(|kibibytes| kibibytes >> 10));
     rows.push(ground.delegating(house, &sink, recorded.delegating).await?);
     let version = connect(server).await?.query_one("show server_version", &[]).await?.get(0);
-    let seconds = settings.measured.as_secs();
+    let seconds = pgbench.measured.as_secs();
     Ok(Report { rows, acting, sign_ins, start, memory, version, seconds })
 }
 
@@ -71,8 +72,8 @@ impl Ground<'_> {
     ) -> anyhow::Result<Row> {
         say(&format!("measuring: {what}"));
         let workers = workers(house, asking.take(CONNECTIONS)).await?;
-        let locum = without_pause(workers, Span::of(self.settings.measured)).await;
-        let pgbench = pgbench::run(self.settings, &self.session, &scripts).await?;
+        let locum = without_pause(workers, Span::of(self.pgbench.measured)).await;
+        let pgbench = self.pgbench.run(self.settings, &self.session, &scripts).await?;
         Ok(Row { what, statements, locum, pgbench, target: 0.8 })
     }
 
@@ -80,7 +81,7 @@ impl Ground<'_> {
     /// act, reads a page of clients, and stops.
     async fn acting(&self, house: &House) -> anyhow::Result<Acted> {
         say("measuring: cases, by the adviser herself and as her delegate");
-        let half = self.settings.measured / 2;
+        let half = self.pgbench.measured / 2;
         let by_herself = async || {
             let advisers = self.firm.advisers.iter().take(PRINCIPALS);
             let asking = advisers.map(|session| Asking::cases(session.token.reveal()));
@@ -100,7 +101,7 @@ impl Ground<'_> {
         say("measuring: startImpersonation, a page of clients, stopImpersonation");
         let turns = self.firm.acting.iter();
         let turns = turns.map(|(session, delegation)| Acting::by(session.token.reveal(), delegation));
-        let turns = without_pause(workers(house, turns).await?, Span::of(self.settings.measured)).await;
+        let turns = without_pause(workers(house, turns).await?, Span::of(self.pgbench.measured)).await;
         Ok(Acted { own, delegated, turns })
     }
 
@@ -118,7 +119,7 @@ impl Ground<'_> {
         let readers = self.firm.delegate.iter().rev().take(OTHERS);
         let others =
             workers(house, readers.map(|session| Asking::principals(session.token.reveal()))).await?;
-        let span = Span::of(self.settings.measured);
+        let span = Span::of(self.pgbench.measured);
         let (sign_ins, others) = tokio::join!(without_pause(people, span), at_a_pace(others, span, PACE));
         Ok(SignIns { sign_ins, others })
     }
@@ -135,13 +136,13 @@ impl Ground<'_> {
         let workers = workers(&house, principals.map(of)).await?;
         owner.batch_execute("checkpoint").await?;
         let mails = sink.taken();
-        let locum = without_pause(workers, Span::of(self.settings.measured)).await;
+        let locum = without_pause(workers, Span::of(self.pgbench.measured)).await;
         say(&format!("{} mails went out meanwhile", sink.taken() - mails));
         house.stop().await?;
         let actors = self.firm.advisers.iter().skip(PRINCIPALS + CONNECTIONS).take(CONNECTIONS);
         seat_actors(&owner, actors).await?;
         owner.batch_execute("checkpoint").await?;
-        let pgbench = pgbench::run(self.settings, &self.session, &recorded.scripts).await?;
+        let pgbench = self.pgbench.run(self.settings, &self.session, &recorded.scripts).await?;
         Ok(Row { what, statements: recorded.statements, locum, pgbench, target: 0.6 })
     }
 }
