@@ -6,6 +6,7 @@ use crate::db::migrations;
 use crate::delivery::Links;
 use crate::delivery::mail::Smtp;
 use axum::Router;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +23,7 @@ pub async fn run(config: Config) -> anyhow::Result<ExitCode> {
         (None, None) => anyhow::bail!("LOCUM_APP_URL or LOCUM_PUBLIC_URL is missing"),
     };
     let transport = Arc::new(Smtp::new(&config)?);
+    allow_open_files();
     let running = App::new(&config, None)
         .await?
         .open(&config, Parts { transport, links, extra: Router::new(), origins: Vec::new() })
@@ -31,6 +33,15 @@ pub async fn run(config: Config) -> anyhow::Result<ExitCode> {
     tracing::info!("closing: what runs is finished first");
     running.close().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many open files as the system allows, for each connection is one. What is given to start with is often 1,024,
+/// out of regard for programs that cannot deal with more.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, ?limit, "no more open files are allowed than these");
+    }
 }
 
 /// Waits for SIGTERM or SIGINT. A second one ends the program at once.

@@ -82,6 +82,25 @@ async fn health_and_metrics_are_on_the_second_port_only() {
     }
 }
 
+/// Shells and service managers begin with a soft limit of few open files; the hard one is what counts.
+#[tokio::test]
+async fn there_is_room_for_more_connections_than_the_soft_limit_of_open_files() {
+    let app = app().await;
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 128 && exec \"$0\" serve", env!("CARGO_BIN_EXE_locum")]);
+    command.env_clear().envs(for_serve(&app.database.url)).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let serving = Running::start(command);
+    let [service, _] = serving.addresses().await;
+    let address = service.trim_start_matches("http://");
+    let mut connections = Vec::new();
+    for _ in 0..200 {
+        connections.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(10), get(&format!("{service}/graphql"))).await;
+    assert!(matches!(answer, Ok(Some(_))), "nobody else is let in");
+    drop(connections);
+}
+
 #[tokio::test]
 async fn the_log_is_json_and_has_the_id_of_each_request() {
     let app = app().await;
