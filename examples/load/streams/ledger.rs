@@ -27,7 +27,8 @@ pub async fn head(owner: &Client, firm: Uuid) -> anyhow::Result<i64> {
 impl Ledger {
     /// What lies behind a position. PostgreSQL notes the time of a commit before it waits for the disk.
     pub async fn since(owner: &Client, firm: Uuid, position: i64) -> anyhow::Result<Self> {
-        let find = "select r.recipient_id::text, e.id::text, (extract(epoch from pg_xact_commit_timestamp(e.xmin)) * 1000000)::bigint
+        let find = "select r.recipient_id::text, e.id::text,
+                      (extract(epoch from pg_xact_commit_timestamp(e.xmin)) * 1000000)::bigint
                     from event_audience r join events e on e.firm_id = r.firm_id and e.position = r.position
                     where e.firm_id = $1::text::uuid and e.position > $2 order by e.position";
         let mut events = HashMap::<Uuid, Vec<_>>::new();
