@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use rustix::process::Signal;
 use serde_json::json;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Output};
+use std::process::{Command, ExitStatus, Output};
 use std::time::{Duration, Instant};
 
 async fn ended(arguments: &[&str], settings: &[(&str, &str)]) -> (ExitStatus, String) {
@@ -89,7 +89,7 @@ async fn there_is_room_for_more_connections_than_the_soft_limit_of_open_files() 
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -S -n 128 && exec \"$0\" serve", env!("CARGO_BIN_EXE_locum")]);
     command.env_clear().envs(for_serve(&app.database.url)).current_dir(env!("CARGO_TARGET_TMPDIR"));
-    let serving = Running::start(command);
+    let serving = Program::start(command);
     let [service, _] = serving.addresses().await;
     let address = service.trim_start_matches("http://");
     let mut connections = Vec::new();

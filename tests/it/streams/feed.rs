@@ -34,13 +34,6 @@ fn position(cursor: &str) -> i64 {
     i64::from_be_bytes(URL_SAFE_NO_PAD.decode(cursor).unwrap().try_into().unwrap())
 }
 
-async fn head(app: &TestApp) -> i64 {
-    app.count(
-        "select max(position) from event_heads h join firms f on f.id = h.firm_id where slug = 'harbour'",
-    )
-    .await
-}
-
 #[tokio::test]
 async fn nothing_is_missed_across_reconnections_while_others_write() {
     let app = app_with(patient).await;
