@@ -70,22 +70,24 @@ async fn who_does_not_reach_the_client_meets_nothing() {
     let app = app().await;
     let ana = app.actor("ana").await;
     let (chidi, id) = case_of_chidi(&ana).await;
-    for (who, expected) in [
-        (app.actor("ben").await, "NOT_FOUND"),
-        (app.actor("ali").await, "NOT_FOUND"),
-        (app.actor("sam").await, "NOT_FOUND"),
-        (app.actor_of("summit", "ana").await, "NOT_FOUND"),
-        (app.actor("bo").await, "FORBIDDEN"),
-        (stranger(&app.base), "UNAUTHENTICATED"),
+    for (who, expected, of_client) in [
+        (app.actor("ben").await, "NOT_FOUND", "NOT_FOUND"),
+        (app.actor("ali").await, "NOT_FOUND", "NOT_FOUND"),
+        // A setup admin finds the client in the directory, and may not change it.
+        (app.actor("sam").await, "NOT_FOUND", "FORBIDDEN"),
+        (app.actor_of("summit", "ana").await, "NOT_FOUND", "NOT_FOUND"),
+        (app.actor("bo").await, "FORBIDDEN", "FORBIDDEN"),
+        (stranger(&app.base), "UNAUTHENTICATED", "UNAUTHENTICATED"),
     ] {
         for refused in [
             who.create_case(&chidi, "Mine now", json!([])).await,
             who.update_case(&id, 1, json!({ "title": "Mine now" })).await,
             who.print_case(&id).await,
-            who.update_client(&chidi, 1, json!({ "name": "Mine now" })).await,
         ] {
             assert_eq!(code(&refused), expected);
         }
+        let refused = who.update_client(&chidi, 1, json!({ "name": "Mine now" })).await;
+        assert_eq!(code(&refused), of_client);
         if expected != "UNAUTHENTICATED" {
             let seen = who.send("query ($c: ID, $i: ID!) { cases(filter: { clientId: $c }) { totalCount edges { node { id } } } node(id: $i) { id } }", json!({ "c": chidi, "i": id })).await;
             assert_eq!(seen.at("/data"), &json!({ "cases": { "totalCount": 0, "edges": [] }, "node": null }));

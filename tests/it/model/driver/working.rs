@@ -41,13 +41,7 @@ impl Story {
         let Case { client, version: current, .. } = self.world.cases[case];
         let version = self.version(current);
         self.note(seat, Deed::UpdateCase, (case, client, version));
-        let session = self.seats[seat].session;
-        let may = self.world.work_on(session, client, Asks::For("EDIT"));
-        // Who administers the firm finds the client in the directory, and may not change it.
-        let may = may.map_err(|refused| {
-            let finds = refused == ["NOT_FOUND"] && self.world.finds(session);
-            if finds { vec!["FORBIDDEN"] } else { refused }
-        });
+        let may = self.world.work_on(self.seats[seat].session, client, Asks::For("EDIT"));
         let updated = may.and_then(|()| if version == current { Ok(()) } else { Err(vec!["CONFLICT"]) });
         let (id, title) = (self.world.cases[case].id.clone(), format!("A plan of step {}", self.steps));
         let answer = self.seats[seat].actor.update_case(&id, version, json!({ "title": title })).await;
@@ -73,7 +67,13 @@ impl Story {
         let current = self.world.clients[client];
         let version = self.version(current);
         self.note(seat, Deed::UpdateClient, (client, version));
-        let may = self.world.work_on(self.seats[seat].session, client, Asks::For("EDIT"));
+        let session = self.seats[seat].session;
+        let may = self.world.work_on(session, client, Asks::For("EDIT"));
+        // Who administers the firm finds the client in the directory, and may not change it.
+        let may = may.map_err(|refused| {
+            let finds = refused == ["NOT_FOUND"] && self.world.finds(session);
+            if finds { vec!["FORBIDDEN"] } else { refused }
+        });
         let updated = may.and_then(|()| if version == current { Ok(()) } else { Err(vec!["CONFLICT"]) });
         let change = json!({ "emails": [format!("step{}@mail.example", self.steps)] });
         let answer = self.seats[seat].actor.update_client(&self.clients[client], version, change).await;
