@@ -1,7 +1,7 @@
 //! Cases.
 
 use super::client::Client;
-use super::connection::{self, PageInfo};
+use super::connection::{self, Counted, Listed};
 use super::context::Locum;
 use super::error::{OfOne, Payload};
 use super::guard::{impersonatable, list_size};
@@ -10,7 +10,7 @@ use super::loaders::ClientLoader;
 use super::node::{global, local};
 use crate::caller::{Action, UserKey};
 use crate::domain::case::{self, CaseState, ChangedCase, NewCase, Selection};
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::Page;
 use crate::error::{Error, Result};
 use crate::events::{Author, Subject};
 use crate::id::NodeType;
@@ -90,51 +90,25 @@ impl Case {
     }
 }
 
-/// A page of cases.
-#[derive(Description)]
-pub struct CaseConnection {
-    slice: Slice<Case>,
-    of: Selection,
-}
-
-/// A case in a page.
-#[derive(Description)]
-struct CaseEdge<'c>(&'c Case);
-
-#[Object(use_type_description, serial)]
-impl CaseEdge<'_> {
-    /// Its place in the list.
-    async fn cursor(&self) -> String {
-        cursor(self.0)
-    }
-
+crate::connection! {
+    /// A page of cases.
+    CaseConnection of Selection,
+    /// A case in a page.
+    CaseEdge,
     /// The case.
-    async fn node(&self) -> InPlace<&Case> {
-        InPlace(self.0)
+    Case,
+}
+
+impl Listed for Case {
+    fn cursor(&self) -> String {
+        connection::by_id(self.0.id)
     }
 }
 
-fn cursor(case: &Case) -> String {
-    connection::by_id(case.0.id)
-}
-
-#[Object(use_type_description, serial)]
-impl CaseConnection {
-    /// The cases of this page, each with its place.
-    async fn edges(&self) -> Vec<InPlace<CaseEdge<'_>>> {
-        self.slice.rows.iter().map(|case| InPlace(CaseEdge(case))).collect()
-    }
-
-    /// Which part of the list this is.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.slice, cursor)
-    }
-
-    /// How many there are in all.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let of = self.of;
-        let count = ctx.read(move |connection, caller| Box::pin(case::count(connection, caller, of))).await?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+impl Counted for Selection {
+    async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
+        let of = *self;
+        ctx.read(move |connection, caller| Box::pin(case::count(connection, caller, of))).await
     }
 }
 
@@ -179,7 +153,7 @@ impl Queries {
             })
             .await?;
         ctx.note_read("cases", None);
-        Ok(CaseConnection { slice: slice.map(Case::from), of })
+        Ok(CaseConnection::new(slice.map(Case::from), of))
     }
 }
 

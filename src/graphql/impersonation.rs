@@ -1,6 +1,6 @@
 //! Impersonations.
 
-use super::connection::{self, PageInfo};
+use super::connection::{self, Counted, Listed};
 use super::context::Locum;
 use super::error::OfOne;
 use super::event::EventConnection;
@@ -11,11 +11,11 @@ use super::user::User;
 use crate::caller::Mode;
 use crate::domain::feed::Actions;
 use crate::domain::impersonation::{self, EndReason, Start};
-use crate::domain::page::{Page, Slice};
+use crate::domain::page::Page;
 use crate::error::{Error, Result};
 use crate::id::NodeType;
 use async_graphql::dataloader::DataLoader;
-use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, InputObject, Object};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 
@@ -96,51 +96,29 @@ impl Impersonation {
     }
 }
 
-/// A page of impersonations.
-#[derive(Description)]
-pub struct ImpersonationConnection(Slice<impersonation::Impersonation>);
+/// What is or was done in the viewer's name.
+pub struct ImpersonationsOfMe;
 
-impl From<Slice<impersonation::Impersonation>> for ImpersonationConnection {
-    fn from(slice: Slice<impersonation::Impersonation>) -> Self {
-        Self(slice)
-    }
-}
-
-/// An impersonation in a page.
-#[derive(SimpleObject)]
-struct ImpersonationEdge {
-    /// Its place in the list.
-    cursor: String,
+crate::connection! {
+    /// A page of impersonations.
+    ImpersonationConnection of ImpersonationsOfMe,
+    /// An impersonation in a page.
+    ImpersonationEdge,
     /// The impersonation.
-    node: Impersonation,
+    Impersonation,
 }
 
-fn cursor(impersonation: &impersonation::Impersonation) -> String {
-    connection::by_id(impersonation.row.id)
+impl Listed for Impersonation {
+    fn cursor(&self) -> String {
+        connection::by_id(self.0.row.id)
+    }
 }
 
-#[Object(use_type_description)]
-impl ImpersonationConnection {
-    /// The impersonations of this page, each with its place.
-    async fn edges(&self) -> Vec<ImpersonationEdge> {
-        let edge = |found: &impersonation::Impersonation| ImpersonationEdge {
-            cursor: cursor(found),
-            node: found.clone().into(),
-        };
-        self.0.rows.iter().map(edge).collect()
-    }
-
-    /// Which part of the list this is.
-    async fn page_info(&self) -> PageInfo {
-        PageInfo::new(&self.0, cursor)
-    }
-
-    /// How many there are in all.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = ctx
-            .read(|connection, caller| Box::pin(impersonation::count_of_principal(connection, caller.actor)))
-            .await?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+impl Counted for ImpersonationsOfMe {
+    async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
+        let counting = ctx
+            .read(|connection, caller| Box::pin(impersonation::count_of_principal(connection, caller.actor)));
+        counting.await
     }
 }
 

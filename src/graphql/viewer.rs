@@ -6,7 +6,7 @@ use super::context::Locum;
 use super::delegation::Delegation;
 use super::firm::Firm;
 use super::guard::list_size;
-use super::impersonation::{Impersonation, ImpersonationConnection};
+use super::impersonation::{Impersonation, ImpersonationConnection, ImpersonationsOfMe};
 use super::in_place::InPlace;
 use super::user::User;
 use super::workgroup::{
@@ -77,7 +77,7 @@ impl Viewer {
         let of_me = ctx.read(move |connection, caller| {
             Box::pin(async move { impersonation::of_principal(connection, caller.actor, &page).await })
         });
-        Ok(of_me.await?.into())
+        Ok(ImpersonationConnection::new(of_me.await?.map(Impersonation::from), ImpersonationsOfMe))
     }
 
     /// The workgroups that the viewer owns, the oldest first.
