@@ -82,6 +82,7 @@ pub fn examples() -> Vec<Event> {
         Event::PasswordResetRequested { user, key, registered: true },
         Event::PasswordChanged { user, key },
         Event::SignInsRefused { user, failures: 10, key },
+        Event::FirmUpdated { firm: Subject(NodeType::Firm, id(1)), version: 2 },
         Event::FirmImported { people: 8, clients: 59 },
         Event::ClientUpdated { client, version: 2, readers: readers.clone() },
         Event::ClientCreated { client, readers: readers.clone() },

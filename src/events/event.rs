@@ -111,6 +111,10 @@ pub enum Event {
         #[serde(skip)]
         key: UserKey,
     },
+    FirmUpdated {
+        firm: Subject,
+        version: i32,
+    },
     FirmImported {
         people: usize,
         clients: usize,
@@ -419,6 +423,7 @@ pub const NAMES: &[&str] = &[
     "PasswordResetRequested",
     "PasswordChanged",
     "SignInsRefused",
+    "FirmUpdated",
     "FirmImported",
     "ClientUpdated",
     "ClientCreated",
@@ -506,7 +511,7 @@ impl Event {
             }
             // The delegate need not know that the principal had to ask twice.
             Self::DelegationInviteResent { parties, .. } => of(&[Some(parties.principal)], &[]),
-            Self::FirmImported { .. } => of(&[], SETUP_ADMINS),
+            Self::FirmUpdated { .. } | Self::FirmImported { .. } => of(&[], SETUP_ADMINS),
             Self::DelegationCreated { parties, .. }
             | Self::DelegationChanged { parties, .. }
             | Self::DelegationExpired { parties, .. }
@@ -595,6 +600,7 @@ impl Event {
             Self::CaseCreated { case, client, .. }
             | Self::CaseUpdated { case, client, .. }
             | Self::CasePrinted { case, client, .. } => vec![case.1, client.1],
+            Self::FirmUpdated { firm, .. } => vec![firm.1],
             Self::FirmImported { .. } | Self::AccessDenied { .. } => Vec::new(),
             Self::DelegationCreated { delegation, principal, .. }
             | Self::DelegationChanged { delegation, principal, .. }
@@ -649,6 +655,7 @@ impl Event {
             Self::PasswordResetRequested { .. } => "A person asked for a link to set a new password.",
             Self::PasswordChanged { .. } => "A person's password was changed; their other sessions ended.",
             Self::SignInsRefused { .. } => "Sign-ins to a person's account keep failing.",
+            Self::FirmUpdated { .. } => "The firm's name, its time zone or its policies were changed.",
             Self::FirmImported { .. } => "People and clients were imported.",
             Self::ClientUpdated { .. } => "A client was changed.",
             Self::ClientCreated { .. } => "There is a new client.",

@@ -3,12 +3,13 @@
 use super::context::Locum;
 use super::error::OfOne;
 use super::guard::{alone, public};
-use super::node::global;
+use super::node::{given, global};
 use crate::domain::{firm, throttle};
 use crate::error::{Error, Refusal, Result};
 use crate::events::Author;
 use crate::id::NodeType;
-use async_graphql::{Context, Description, ID, InputObject, Object};
+use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
+use futures_util::FutureExt;
 
 /// An advisory firm.
 #[derive(Description)]
@@ -45,6 +46,47 @@ impl Firm {
     /// Whether back-office users may belong to another firm.
     async fn allow_external_delegates(&self) -> bool {
         self.0.allow_external_delegates
+    }
+
+    /// Whether a client's workgroup is changed by its primary adviser, the owner of the workgroup and setup admins only;
+    /// otherwise by everybody who works on the client.
+    async fn strict_workgroup_moves(&self) -> bool {
+        self.0.strict_workgroup_moves
+    }
+
+    /// For how many days an invite to a workgroup holds; null for as long as it waits.
+    async fn invite_days(&self) -> Option<i16> {
+        self.0.invite_days
+    }
+
+    /// Goes up by one with each change.
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+}
+
+/// What changes about the firm; what is left out stays as it is.
+#[derive(InputObject)]
+struct UpdateFirmInput {
+    /// The version that was read; `CONFLICT` if somebody else changed it since.
+    expected_version: i32,
+    /// The name: 1 to 200 characters.
+    name: Option<String>,
+    /// An IANA time zone, such as `Europe/Berlin`.
+    time_zone: Option<String>,
+    /// Whether back-office users may belong to another firm.
+    allow_external_delegates: Option<bool>,
+    /// Whether only a few people change a client's workgroup.
+    strict_workgroup_moves: Option<bool>,
+    /// For how many days an invite to a workgroup holds, 1 to 90; null for as long as it waits.
+    invite_days: MaybeUndefined<i32>,
+}
+
+crate::payload! {
+    /// The answer of `updateFirm`.
+    UpdateFirmPayload {
+        /// The firm as it is now.
+        firm: Firm,
     }
 }
 
@@ -108,5 +150,23 @@ impl Mutations {
             log.transact(Author::System, async |tx| firm::register(tx, new).await).await
         });
         RegisterFirmPayload::answer(registered.await.map(|(firm, _)| firm))
+    }
+
+    /// Changes the viewer's firm and its policies. For setup admins.
+    async fn update_firm(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: UpdateFirmInput,
+    ) -> Result<UpdateFirmPayload> {
+        let version = input.expected_version;
+        let changed = firm::ChangedFirm {
+            name: input.name,
+            time_zone: input.time_zone,
+            allow_external_delegates: input.allow_external_delegates,
+            strict_workgroup_moves: input.strict_workgroup_moves,
+            invite_days: given(input.invite_days),
+        };
+        let updated = ctx.mutate(move |tx, caller| firm::update(tx, caller, version, changed).boxed());
+        UpdateFirmPayload::answer(updated.await)
     }
 }

@@ -5,6 +5,7 @@ mod support;
 mod acting;
 mod delegation;
 mod endpoint;
+mod firms;
 mod graph;
 mod hang_up;
 mod house;

@@ -1,5 +1,7 @@
 //! The firms' SQL.
 
+use super::RunFirm;
+use crate::caller::Permit;
 use crate::db::schema::{event_heads, firms};
 use crate::error::Result;
 use crate::events::Tx;
@@ -15,6 +17,8 @@ crate::row! {
         pub name: String,
         pub time_zone: String,
         pub allow_external_delegates: bool,
+        pub strict_workgroup_moves: bool,
+        pub invite_days: Option<i16>,
         pub version: i32,
     }
 }
@@ -32,6 +36,25 @@ pub(super) async fn insert(tx: &mut Tx, slug: String, name: String, time_zone: S
     let firm = insert.returning(Firm::as_returning()).get_result(tx.sql()).await?;
     diesel::insert_into(event_heads::table).values(event_heads::firm_id.eq(id)).execute(tx.sql()).await?;
     Ok(firm)
+}
+
+/// A firm, locked for a change.
+pub(super) async fn lock(tx: &mut Tx, id: Uuid) -> Result<Firm> {
+    let find = firms::table.find(id).select(Firm::as_select()).for_no_key_update();
+    Ok(find.get_result(tx.sql()).await?)
+}
+
+/// Writes a changed firm.
+pub(super) async fn update(tx: &mut Tx, _permit: &Permit<RunFirm>, firm: &Firm) -> Result<Firm> {
+    let update = diesel::update(firms::table.find(firm.id)).set((
+        firms::name.eq(&firm.name),
+        firms::time_zone.eq(&firm.time_zone),
+        firms::allow_external_delegates.eq(firm.allow_external_delegates),
+        firms::strict_workgroup_moves.eq(firm.strict_workgroup_moves),
+        firms::invite_days.eq(firm.invite_days),
+        firms::version.eq(firms::version + 1),
+    ));
+    Ok(update.returning(Firm::as_returning()).get_result(tx.sql()).await?)
 }
 
 /// A firm by its short name.
