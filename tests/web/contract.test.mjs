@@ -56,6 +56,7 @@ describe("schema.graphql", () => {
       specifiedByUrl: true,
       directiveIsRepeatable: true,
       inputValueDeprecation: true,
+      oneOf: true,
     });
     const served = buildClientSchema(await ask(query));
     assert.equal(printed(served), printed(buildSchema(text)));
