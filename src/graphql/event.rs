@@ -6,11 +6,12 @@ use super::guard::own_only;
 use super::node::global;
 use super::scalar::AnyJson;
 use super::user::User;
-use crate::domain::feed::{self, Entry};
+use crate::defaults::LIST_MAX;
+use crate::domain::feed::{self, Entry, Filter};
 use crate::domain::page::{Page, Slice};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::id::{self, NodeType};
-use async_graphql::{Context, Description, ID, Object, SimpleObject};
+use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
@@ -73,6 +74,36 @@ impl Event {
     }
 }
 
+/// Which events are wanted. An event has to fit everything that is said.
+#[derive(InputObject)]
+pub struct EventFilter {
+    /// Names of the event catalogue: one of them. At most 250.
+    types: Option<Vec<String>>,
+    /// Global ids: the event is about one of them. At most 250.
+    subjects: Option<Vec<ID>>,
+    /// The global id of an impersonation: the event is about it, or was caused in it.
+    impersonation: Option<ID>,
+}
+
+impl EventFilter {
+    /// What it means; without one, everything. An id that is none fits no event, as that of something that does not exist.
+    pub fn read(filter: Option<Self>) -> Result<Filter> {
+        let Some(Self { types, subjects, impersonation }) = filter else { return Ok(Filter::default()) };
+        let lengths = [types.as_ref().map(Vec::len), subjects.as_ref().map(Vec::len)];
+        // A stream keeps it for as long as it lives, and looks it through for each event.
+        if lengths.into_iter().flatten().any(|length| length > LIST_MAX) {
+            let words = format!("A list in a filter has at most {LIST_MAX} elements.");
+            return Err(Error::stop_saying(ErrorCode::BadUserInput, words));
+        }
+        let local = |global: &ID| id::decode(global).map(|(_, id)| id);
+        Ok(Filter {
+            types,
+            subjects: subjects.map(|subjects| subjects.iter().filter_map(local).collect()),
+            impersonation: impersonation.map(|global| local(&global).unwrap_or_default()),
+        })
+    }
+}
+
 /// A page of events.
 #[derive(Description)]
 pub struct EventConnection(Slice<Entry>);
@@ -127,11 +158,13 @@ impl Queries {
         #[graphql(desc = "A cursor: the page begins behind it.")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`: at most 100.")] last: Option<i32>,
         #[graphql(desc = "A cursor: the page ends in front of it.")] before: Option<String>,
+        #[graphql(desc = "Which events are wanted; without it, all.")] filter: Option<EventFilter>,
     ) -> Result<EventConnection> {
         let page = Page::new(first, connection::position(after)?, last, connection::position(before)?)?;
+        let filter = EventFilter::read(filter)?;
         let slice = ctx
             .read(move |connection, caller| {
-                Box::pin(async move { feed::page(connection, caller.actor, &page).await })
+                Box::pin(async move { feed::page(connection, caller.actor, filter, &page).await })
             })
             .await?;
         Ok(EventConnection(slice))

@@ -2,12 +2,11 @@
 
 use super::connection;
 use super::context::Locum;
-use super::event::Event;
+use super::event::{Event, EventFilter};
 use super::guard::{as_actor, own_only};
 use crate::domain::feed::{Filter, Follower, Step};
 use crate::error::Result;
-use crate::id;
-use async_graphql::{Context, ID, InputObject, SimpleObject, Union};
+use async_graphql::{Context, SimpleObject, Union};
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -29,29 +28,6 @@ pub struct Checkpoint {
     at: DateTime<Utc>,
 }
 
-/// Which events are wanted. An event has to fit everything that is said.
-#[derive(InputObject)]
-pub struct EventFilter {
-    /// Names of the event catalogue: one of them.
-    types: Option<Vec<String>>,
-    /// Global ids: the event is about one of them.
-    subjects: Option<Vec<ID>>,
-    /// The global id of an impersonation: the event is about it, or was caused in it.
-    impersonation: Option<ID>,
-}
-
-impl From<EventFilter> for Filter {
-    /// An id that is none fits no event, as that of something that does not exist.
-    fn from(filter: EventFilter) -> Self {
-        let local = |global: &ID| id::decode(global).map(|(_, id)| id);
-        Self {
-            types: filter.types,
-            subjects: filter.subjects.map(|subjects| subjects.iter().filter_map(local).collect()),
-            impersonation: filter.impersonation.map(|global| local(&global).unwrap_or_default()),
-        }
-    }
-}
-
 #[derive(Default)]
 pub struct Subscription;
 
@@ -70,7 +46,7 @@ impl Subscription {
         after: Option<String>,
         #[graphql(desc = "Which events are wanted; without it, all.")] filter: Option<EventFilter>,
     ) -> Result<BoxStream<'static, FeedItem>> {
-        follow(ctx, after, filter.map(Filter::from).unwrap_or_default()).await
+        follow(ctx, after, EventFilter::read(filter)?).await
     }
 
     /// Invites to workgroups, to the viewer and by them. Not shown while impersonating.

@@ -34,6 +34,7 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether an event fits; [`page`] says the same in SQL.
     fn wants(&self, entry: &Entry) -> bool {
         let row = &entry.row;
         self.types.as_ref().is_none_or(|types| types.contains(&row.type_))
@@ -152,8 +153,9 @@ impl Follower {
     }
 
     async fn fetch_page(&mut self, reached: i64) -> Result<()> {
+        // It filters by itself: so it gets on where little fits, however much there is.
         let next = Page { size: PAGE_MAX, from: Some(self.read), backward: false };
-        let slice = page(&mut *self.log.reader().await?, self.recipient, &next).await?;
+        let slice = page(&mut *self.log.reader().await?, self.recipient, Filter::default(), &next).await?;
         let last = slice.rows.last().map_or(self.read, |entry| entry.row.position);
         // With a full page there may be more; without one, all of what had been committed before is there.
         self.read = if slice.has_next { last } else { last.max(reached) };

@@ -53,17 +53,19 @@ pub async fn head(connection: &mut AsyncPgConnection, firm: Uuid) -> Result<i64>
     Ok(find.bind(firm).get_result(connection).await?)
 }
 
-/// A page of what someone hears of, by position.
+/// A page of what someone hears of, by position: of that, what fits.
 pub async fn page(
     connection: &mut AsyncPgConnection,
     recipient: UserKey,
+    filter: Filter,
     page: &Page<i64>,
 ) -> Result<Slice<Entry>> {
     static FORWARD: LazyLock<String> = LazyLock::new(|| page_text("asc", ">"));
     static BACKWARD: LazyLock<String> = LazyLock::new(|| page_text("desc", "<"));
     let (text, nowhere): (&'static str, i64) =
         if page.backward { (&BACKWARD, i64::MAX) } else { (&FORWARD, 0) };
-    let query = sql::<Row>(text).bind(recipient.firm).bind(recipient.id);
+    let query = sql::<Row>(text).bind(filter.types).bind(filter.subjects).bind(filter.impersonation);
+    let query = query.bind(recipient.firm).bind(recipient.id);
     let rows: Vec<(EventRow, Option<User>, Option<User>)> =
         query.bind(page.from.unwrap_or(nowhere)).bind(page.fetch()).load(connection).await?;
     Ok(page.of(rows.into_iter().map(|(row, actor, principal)| Entry { row, actor, principal }).collect()))
@@ -72,12 +74,18 @@ pub async fn page(
 fn page_text(order: &str, beyond: &str) -> String {
     format!(
         "select {} from
-           (select firm_id, position from event_audience
-            where firm_id = ? and recipient_id = ? and position {beyond} ? order by position {order} limit ?) r
-         join events e on e.firm_id = r.firm_id and e.position = r.position
+           (select e.* from (select ?::text[] as types, ?::uuid[] as subjects, ?::uuid as impersonation) wanted
+            cross join event_audience r
+            join events e on e.firm_id = r.firm_id and e.position = r.position
+            where (wanted.types is null or e.type = any(wanted.types))
+              and (wanted.subjects is null or e.subjects && wanted.subjects)
+              and (wanted.impersonation is null or e.impersonation_id = wanted.impersonation
+                   or wanted.impersonation = any(e.subjects))
+              and r.firm_id = ? and r.recipient_id = ? and r.position {beyond} ?
+            order by r.position {order} limit ?) e
          left join users a on a.firm_id = e.actor_firm_id and a.id = e.actor_id
          left join users p on p.firm_id = e.principal_firm_id and p.id = e.principal_id
-         order by r.position {order}",
+         order by e.position {order}",
         *ROW
     )
 }

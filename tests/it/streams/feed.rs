@@ -2,7 +2,7 @@
 
 use super::{fill, head, patient, something};
 use crate::support::socket::Socket;
-use crate::support::{TestApp, app, app_with};
+use crate::support::{Actor, Answer, TestApp, app, app_with};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -194,6 +194,91 @@ async fn abuse_25_a_filter_only_takes_away() {
         let refused = socket.hear().await.unwrap();
         assert_eq!(refused["payload"][0]["extensions"]["code"], code, "{refused}");
     }
+}
+
+/// The log in pages knows the same filter as the log that is followed.
+#[tokio::test]
+async fn a_page_of_the_log_is_filtered_as_a_stream_is() {
+    let app = app_with(patient).await;
+    let (ana, ben, bo) = (app.actor("ana").await, app.actor("ben").await, app.actor("bo").await);
+    let began = ana.send("{ events(last: 1) { edges { cursor } } }", json!({})).await;
+    let began = began.at("/data/events/edges/0/cursor").clone();
+    let delegation = ana.granted("bo@harbour.example", json!({})).await;
+    let started = bo.start(&delegation, "READ_ONLY").await;
+    let impersonation = started.text("/data/startImpersonation/impersonation/id");
+    bo.send("{ clients(first: 1) { edges { node { name } } } }", json!({})).await;
+    ana.revoke(&delegation).await;
+    something(&ana, 0).await;
+    let pages = "query ($after: String, $first: Int, $filter: EventFilter) {
+        events(after: $after, first: $first, filter: $filter) { pageInfo { hasNextPage endCursor } edges { node { type cursor } } } }";
+    let read = async |who: &Actor, filter: &Value, after: &Value, first: i32| {
+        who.send(pages, json!({ "after": after, "first": first, "filter": filter })).await
+    };
+    let nodes = |page: &Answer| -> Vec<Value> {
+        page.at("/data/events/edges").as_array().unwrap().iter().map(|edge| edge["node"].clone()).collect()
+    };
+    let all = read(&ana, &json!(null), &began, 100).await;
+    let ana_id = ana.send("{ viewer { user { id } } }", json!({})).await.text("/data/viewer/user/id");
+    for (filter, least) in [
+        (json!({}), 6),
+        (json!({ "types": ["DelegationRevoked"] }), 2),
+        (json!({ "types": [] }), 0),
+        (json!({ "subjects": [delegation] }), 2),
+        (
+            json!({ "subjects": [delegation, ana_id], "types": ["DelegationRevoked", "ImpersonationEnded"] }),
+            2,
+        ),
+        (json!({ "subjects": ["x"] }), 0),
+        (json!({ "impersonation": impersonation }), 3),
+        (json!({ "impersonation": "x" }), 0),
+    ] {
+        let page = read(&ana, &filter, &began, 100).await;
+        let found = nodes(&page);
+        assert!(found.len() >= least && (least > 0 || found.is_empty()), "{filter}: {found:?}");
+        assert_eq!(page.statements(), all.statements(), "{filter}");
+        // Followed, it is the same.
+        let mut socket = Socket::of(&ana).await;
+        let query = "subscription ($after: String, $filter: EventFilter) {
+            events(after: $after, filter: $filter) { __typename ... on Event { type cursor } } }";
+        socket.subscribe("1", query, json!({ "after": began, "filter": filter })).await;
+        let mut followed = Vec::new();
+        loop {
+            let mut item = socket.item().await;
+            if item["__typename"] == "Checkpoint" {
+                break;
+            }
+            item.as_object_mut().unwrap().remove("__typename");
+            followed.push(item);
+        }
+        assert_eq!(found, followed, "{filter}");
+        // In small pages too.
+        let (mut small, mut after) = (Vec::new(), began.clone());
+        loop {
+            let page = read(&ana, &filter, &after, 1).await;
+            small.extend(nodes(&page));
+            if page.at("/data/events/pageInfo/hasNextPage") != &json!(true) {
+                break;
+            }
+            after = page.at("/data/events/pageInfo/endCursor").clone();
+        }
+        assert_eq!(found, small, "{filter}");
+        assert_eq!(
+            nodes(&read(&ben, &filter, &json!(null), 100).await)
+                .iter()
+                .filter(|node| found.contains(node))
+                .count(),
+            0
+        );
+    }
+    // What a filter lists is kept as long as a stream lives.
+    let long = json!({ "subjects": vec!["x"; 251] });
+    assert_eq!(read(&ana, &long, &began, 1).await.code().as_deref(), Some("BAD_USER_INPUT"));
+    let mut socket = Socket::of(&ana).await;
+    let query = "subscription ($filter: EventFilter) { events(filter: $filter) { __typename } }";
+    socket.subscribe("1", query, json!({ "filter": long })).await;
+    let refused = socket.hear().await.unwrap();
+    let error = refused.pointer("/payload/0").or(refused.pointer("/payload/errors/0")).unwrap();
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{refused}");
 }
 
 /// One read serves all who follow a firm on a node.
