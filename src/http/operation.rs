@@ -26,7 +26,8 @@ pub type Answers = BoxStream<'static, GraphqlResponse>;
 pub struct Begun {
     /// An operation that does not stream has one.
     pub answers: Answers,
-    /// By what it was let in, if it was in a session.
+    /// By what it was let in, if it streams and was in a session. What has one answer has it whatever comes of the session,
+    /// which may be just what it ended.
     pub ticket: Option<Ticket>,
 }
 
@@ -68,7 +69,6 @@ async fn begin_now(
     let token = credentials.token.clone();
     // No answer of a stream sets a cookie.
     let context = Arc::new(incoming.context(credentials, false, &document, meant, body).await?);
-    let ticket = context.authenticated.as_ref().zip(token).map(|(who, token)| sign_in::ticket(who, &token));
     let given = message.variables.unwrap_or_default();
     let variables = variables::complete(meant, given, incoming.door.face.guard.inputs())?;
     incoming.pay(&document, meant, &variables, &context)?;
@@ -81,11 +81,12 @@ async fn begin_now(
         incoming.note_reads(&context).await?;
         door.face.shapes.restore(&document, meant, &mut response);
         let response = incoming.finish(&context, response);
-        return Ok(Begun { answers: stream::once(async { response }).boxed(), ticket });
+        return Ok(Begun { answers: stream::once(async { response }).boxed(), ticket: None });
     }
     if let Some(cost) = context.outcome(|outcome| outcome.cost.take()) {
         door.face.buckets.give_back(&context.payer(), cost.requested.saturating_sub(POINTS));
     }
+    let ticket = context.authenticated.as_ref().zip(token).map(|(who, token)| sign_in::ticket(who, &token));
     let mut request = GraphqlRequest::new(message.query).variables(variables).data(context);
     if let Some(name) = &message.operation_name {
         request = request.operation_name(name);

@@ -119,6 +119,15 @@ async fn what_has_one_answer_is_a_short_stream_and_json_where_both_are_taken() {
     let refused = Client::new().get(url).header("accept", "text/event-stream");
     let refused = refused.bearer_auth(ana.token.as_ref().unwrap()).send().await.unwrap();
     assert_eq!(refused.status(), 405);
+    // What ends the session is answered, not refused by the end that it made.
+    for query in
+        ["mutation { stopImpersonation { userErrors { code } } }", "mutation { signOut { signedOut } }"]
+    {
+        let mut events = Events::of(open(&ana, query).await);
+        let (_, answer) = events.next().await.unwrap();
+        assert!(answer["data"].is_object() && answer["errors"].is_null(), "{query}: {answer}");
+        assert_eq!(events.next().await.unwrap().0, "complete");
+    }
 }
 
 /// R5: somebody who does not read any more is cut off, and nobody else notices.
