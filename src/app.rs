@@ -129,9 +129,10 @@ impl App {
         let listener = listen(config.listen, "LOCUM_LISTEN").await?;
         let ops_listener = listen(config.ops_listen, "LOCUM_OPS_LISTEN").await?;
         let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
-        tasks.spawn(serve(listener, http::router(Arc::new(door)).merge(parts.extra), stop.clone()));
+        let (router, deaf) = (http::router(Arc::new(door)).merge(parts.extra), config.patience.send);
+        tasks.spawn(serve(listener, router, deaf, stop.clone()));
         // Health can be asked until the end.
-        tokio::spawn(serve(ops_listener, ops::router(ops), CancellationToken::new()));
+        tokio::spawn(serve(ops_listener, ops::router(ops), deaf, CancellationToken::new()));
         let from = config
             .mail_from
             .as_deref()
@@ -181,10 +182,20 @@ async fn listen(address: SocketAddr, name: &str) -> anyhow::Result<TcpListener> 
         .with_context(|| format!("cannot listen on {address}; {name} sets another address"))
 }
 
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let listener = listener.tap_io(|stream| {
+/// Answers what comes, until `stop`. Whoever takes nothing for as long as `deaf` loses the connection: what was written
+/// for them would be waited for to the end.
+async fn serve(listener: TcpListener, router: Router, deaf: Duration, stop: CancellationToken) {
+    let listener = listener.tap_io(move |stream| {
         // Answers are written whole: waiting for more only delays them.
         let _ = stream.set_nodelay(true);
+        // Only Linux knows this; elsewhere it takes as long as the system's own patience.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::net::sockopt::set_tcp_user_timeout(
+            &*stream,
+            u32::try_from(deaf.as_millis()).unwrap_or(u32::MAX),
+        );
+        #[cfg(not(target_os = "linux"))]
+        let _ = deaf;
     });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await {

@@ -168,4 +168,9 @@ async fn who_does_not_read_is_cut_off_and_others_go_on() {
         awake.event().await;
     }
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    // Not only the stream, also its connection is gone, or the house would wait for what was written to it.
+    drop(awake);
+    let began = Instant::now();
+    app.running.close().await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
