@@ -159,12 +159,6 @@ impl Seats {
 }
 
 impl Seat {
-    /// Whether the connection may go on, as soon as there is no doubt.
-    pub async fn is_good(&mut self) -> bool {
-        let settled = self.standing.wait_for(|standing| *standing != Standing::Doubt).await;
-        settled.is_ok_and(|standing| *standing == Standing::Good)
-    }
-
     /// Waits until it is another than it was when this was called last.
     pub async fn changed(&mut self) {
         let _ = self.standing.changed().await;

@@ -124,14 +124,22 @@ impl Streaming {
     async fn stream(&mut self, mut answers: Answers) -> Result<(), Gone> {
         // So that the headers go out, and whoever listens knows that it has begun.
         self.send(":\n\n".to_owned()).await?;
+        let mut held = None;
         loop {
             let standing = self.seat.as_ref().map_or(Standing::Good, Seat::standing);
             if standing == Standing::Over {
                 return self.end_with(Error::stop(ErrorCode::Unauthenticated)).await;
             }
+            if standing == Standing::Good
+                && let Some(answer) = held.take()
+            {
+                self.deliver(answer).await?;
+                continue;
+            }
             tokio::select! {
+                // While there is a doubt nothing is delivered, and one may have come up just now.
                 answer = answers.next(), if standing == Standing::Good => match answer {
-                    Some(answer) => self.deliver(answer).await?,
+                    Some(answer) => held = Some(answer),
                     None => return self.send("event: complete\ndata:\n\n".to_owned()).await,
                 },
                 () = changed(self.seat.as_mut()) => {}
@@ -142,11 +150,6 @@ impl Streaming {
     }
 
     async fn deliver(&mut self, answer: GraphqlResponse) -> Result<(), Gone> {
-        if let Some(seat) = &mut self.seat
-            && !seat.is_good().await
-        {
-            return Ok(());
-        }
         let shown = respond::streamed(answer, &self.request_id, self.most_errors)
             .unwrap_or_else(|errors| format!(r#"{{"errors":{errors}}}"#));
         metrics::counter!("locum_frames_total").increment(1);
@@ -154,8 +157,6 @@ impl Streaming {
     }
 
     async fn end_with(&mut self, error: Error) -> Result<(), Gone> {
-        // Without the seat, which is over.
-        self.seat = None;
         self.deliver(GraphqlResponse::from_errors(vec![server_error(error)])).await?;
         self.send("event: complete\ndata:\n\n".to_owned()).await
     }

@@ -39,15 +39,16 @@ fn ticket_of(authenticated: &Authenticated, token_hash: Vec<u8>) -> Ticket {
     Ticket { actor: authenticated.caller.actor, token_hash, impersonation }
 }
 
-/// Judges seats until `stop`.
+/// Judges seats until `stop`, and on until the last one is free: those who are still connected while the house closes are
+/// neither kept in doubt nor kept beyond their right.
 pub async fn judge_seats(log: Log, stop: CancellationToken) {
     let seats = log.hub.seats().clone();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut all_judged = Instant::now();
-    loop {
+    while !(stop.is_cancelled() && seats.count() == 0) {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled(), if !stop.is_cancelled() => {}
             () = seats.doubted() => {}
             _ = tick.tick() => seats.doubt_overdue(log.clock.now()),
         }

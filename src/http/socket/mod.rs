@@ -92,6 +92,7 @@ async fn run(socket: WebSocket, incoming: Arc<Incoming>, token: Option<Token>, i
         session: None,
         offered: token.map(|token| (token, in_cookie)),
         operations: Operations::default(),
+        held: None,
         next_tick: now + incoming.door.services.patience.init,
         last_heard: now,
         ends_at: None,
@@ -131,6 +132,8 @@ struct Connection {
     /// What the upgrade brought along.
     offered: Option<(Token, bool)>,
     operations: Operations,
+    /// What goes out next, as soon as there is no doubt.
+    held: Option<(String, Frame)>,
     next_tick: Instant,
     last_heard: Instant,
     /// When it ends, once the house closes.
@@ -145,6 +148,12 @@ impl Connection {
             if standing == Some(Standing::Over) {
                 return Err(End::forbidden());
             }
+            if standing == Some(Standing::Good)
+                && let Some((id, frame)) = self.held.take()
+            {
+                self.deliver(&id, frame).await?;
+                continue;
+            }
             let wake_at = self.ends_at.map_or(self.next_tick, |ends_at| ends_at.min(self.next_tick));
             tokio::select! {
                 said = self.socket.recv() => match said {
@@ -156,10 +165,8 @@ impl Connection {
                     }
                     Some(Err(_)) | None => return Ok(()),
                 },
-                // While there is a doubt nothing is delivered.
-                (id, frame) = self.operations.next(), if standing == Some(Standing::Good) => {
-                    self.deliver(&id, frame).await?;
-                }
+                // While there is a doubt nothing is delivered, and one may have come up just now.
+                next = self.operations.next(), if standing == Some(Standing::Good) => self.held = Some(next),
                 () = changed(self.session.as_mut()) => {}
                 () = self.incoming.door.closing.cancelled(), if self.ends_at.is_none() => {
                     self.ends_at = Some(Instant::now() + self.incoming.door.ends_after());
@@ -191,7 +198,10 @@ impl Connection {
             }
             Said::Pong {} => {}
             Said::Subscribe { id, payload } => self.subscribe(id, payload)?,
-            Said::Complete { id } => self.operations.remove(&id),
+            Said::Complete { id } => {
+                self.held.take_if(|(held, _)| *held == id);
+                self.operations.remove(&id);
+            }
         }
         Ok(true)
     }
@@ -234,13 +244,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a frame of an operation, unless the right to it has just ended.
+    /// Sends a frame of an operation.
     async fn deliver(&mut self, id: &str, frame: Frame) -> Result<(), End> {
-        if let Some(session) = &mut self.session
-            && !session.seat.is_good().await
-        {
-            return Err(End::forbidden());
-        }
         let text = match &frame {
             Frame::Next(payload) => protocol::of_operation("next", id, Some(payload)),
             Frame::Error(payload) => protocol::of_operation("error", id, Some(payload)),

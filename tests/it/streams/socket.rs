@@ -197,6 +197,29 @@ async fn a_closing_house_sends_everybody_away_and_is_closed_in_time() {
     assert!(took < Duration::from_secs(15), "{took:?}");
 }
 
+/// Until the last one is gone, whoever is still connected is judged: none is kept in doubt, or beyond their right.
+#[tokio::test]
+async fn a_closing_house_still_judges_those_who_are_connected() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let mut sockets = Vec::new();
+    for _ in 0..32 {
+        let mut socket = Socket::of(&ana).await;
+        socket.follow(None).await;
+        sockets.push(socket);
+    }
+    let seats = app.running.app.log.hub.seats().clone();
+    let closing = tokio::spawn(app.running.close());
+    eventually("the first ones are gone", async || (seats.count() < 32).then_some(())).await;
+    seats.doubt_all();
+    let left = eventually("all are judged", async || {
+        let left = seats.count();
+        seats.doubtful(false).is_empty().then_some(left)
+    });
+    assert!(left.await > 0, "they were in doubt until they were gone");
+    closing.await.unwrap();
+}
+
 /// R5: somebody who does not read any more is cut off, and nobody else notices.
 #[tokio::test]
 async fn who_does_not_read_is_cut_off_and_others_go_on() {
