@@ -128,7 +128,9 @@ impl Streaming {
         loop {
             let standing = self.seat.as_ref().map_or(Standing::Good, Seat::standing);
             if standing == Standing::Over {
-                return self.end_with(Error::stop(ErrorCode::Unauthenticated)).await;
+                // Whoever has only begun or ceased to act for somebody is signed in as before.
+                let words = "The session, or whom it acts for, is not what it was. Open the stream anew.";
+                return self.end_with(Error::stop_saying(ErrorCode::Unauthenticated, words)).await;
             }
             if standing == Standing::Good
                 && let Some(answer) = held.take()

@@ -85,6 +85,7 @@ async fn a_stream_follows_the_log() {
     ana.sign_out().await;
     let (_, last) = events.next().await.unwrap();
     assert_eq!(last["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    assert!(last["errors"][0]["message"].as_str().unwrap().contains("Open the stream anew"), "{last}");
     assert_eq!(events.next().await, Some(("complete".to_owned(), Value::Null)));
     assert_eq!(events.next().await, None);
     println!("the stream ended {:?} after sign-out began", started.elapsed());
