@@ -248,6 +248,12 @@ async fn dev_starts_again_in_no_time_and_keeps_its_data() {
     let ana = Actor::sign_in(&service, "harbour", "ana", DEMO).await;
     let clients = ana.client_names().await;
     assert!(!clients.is_empty(), "there is demo data");
+    // What it says about the log works as it stands there.
+    let line = running.line_with("locum events tail").await;
+    let database = line.split('\'').nth(1).unwrap();
+    let tail = ["events", "tail", "--firm", "harbour", "--after", "start", "--no-follow"];
+    let told = locum(&tail, &[("DATABASE_URL", database)]).output().unwrap();
+    assert!(told.status.success() && told.stdout.starts_with(b"{\"id\":"), "{told:?}");
     assert_eq!(ana.add_back_office_user("bo@harbour.example").await.code(), None);
     running.signal(Signal::TERM);
     assert_eq!(running.exit().await.code(), Some(0), "{:?}", running.lines);

@@ -58,7 +58,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<ExitCode> {
     let app = App::new(&config, None).await?;
     seed::seed(&app).await?;
     let running = app.open(&config, parts).await?;
-    println!("{}", welcome(&service, running.ops_address));
+    println!("{}", welcome(&service, running.ops_address, &url));
     told_to_stop().await?;
     running.close().await;
     tokio::task::spawn_blocking(move || cluster.stop()).await??;
@@ -74,7 +74,7 @@ fn base(listen: SocketAddr) -> String {
     }
 }
 
-fn welcome(service: &str, ops: SocketAddr) -> String {
+fn welcome(service: &str, ops: SocketAddr, database: &str) -> String {
     format!(
         "
   locum is up.
@@ -82,6 +82,7 @@ fn welcome(service: &str, ops: SocketAddr) -> String {
     GraphQL and GraphiQL   {service}/graphql
     mails it sent          {service}/dev/mail
     health, metrics        http://{ops}/readyz  http://{ops}/metrics
+    the log, as it grows   DATABASE_URL='{database}' locum events tail --firm harbour
 
   Demo firms: harbour and summit. In each, with the passphrase {passphrase}:
     ana, ben  advisers      ali  assistant      sam  setup admin      bo  back-office user
