@@ -1,4 +1,5 @@
 drop trigger clients_before_write on clients;
+drop trigger memberships_before_insert on memberships;
 drop trigger memberships_after_delete on memberships;
 drop index clients_by_words, clients_by_name, clients_unassigned, clients_by_workgroup;
 alter table clients
@@ -15,6 +16,7 @@ alter table workgroups drop constraint workgroups_owner_is_member;
 drop table memberships, workgroups;
 alter table users drop constraint users_member_key, drop column can_join;
 alter table firms drop column strict_workgroup_moves, drop column invite_days;
-drop function clients_before_write(), memberships_after_delete(), keep_past_assignment(uuid, uuid, text, uuid, timestamptz);
+drop function clients_before_write(), memberships_before_insert(), memberships_after_delete();
+drop function end_assignment(uuid, uuid, text, uuid, timestamptz);
 drop function edge_time(), search_form(text);
 drop extension btree_gist, btree_gin, pg_trgm, unaccent;

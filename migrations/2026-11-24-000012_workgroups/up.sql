@@ -140,17 +140,29 @@ create table past_memberships (
 );
 create index past_memberships_of_user on past_memberships (firm_id, user_id);
 
-create function keep_past_assignment(firm uuid, client uuid, role text, holder uuid, since timestamptz) returns void
+-- Ends what an edge was, and answers when the next one can begin. Two transactions of which the later one looked at the clock
+-- earlier are still one after the other in the history: an edge begins when the one before it has ended.
+create function end_assignment(firm uuid, client uuid, edge text, holder uuid, since timestamptz) returns timestamptz
 language plpgsql as $$
+declare
+  ends timestamptz;
 begin
-  if holder is not null and since < edge_time() then
-    insert into past_assignments values (firm, client, role, holder, since, edge_time());
+  if holder is null then
+    return greatest(edge_time(), (select max(p.held_until) from past_assignments p
+      where p.firm_id = firm and p.client_id = client and p.role = edge));
   end if;
+  ends := greatest(edge_time(), since);
+  if since < ends then
+    insert into past_assignments values (firm, client, edge, holder, since, ends);
+  end if;
+  return ends;
 end
 $$;
 
 create function clients_before_write() returns trigger
 language plpgsql as $$
+declare
+  ends timestamptz;
 begin
   new.words := search_form(array_to_string(array[new.name] || new.emails, ' '));
   if tg_op = 'INSERT' then
@@ -160,22 +172,33 @@ begin
     return new;
   end if;
   if new.primary_adviser_id is distinct from old.primary_adviser_id then
-    perform keep_past_assignment(old.firm_id, old.id, 'PRIMARY_ADVISER', old.primary_adviser_id, old.primary_adviser_since);
-    new.primary_adviser_since := case when new.primary_adviser_id is not null then edge_time() end;
+    ends := end_assignment(old.firm_id, old.id, 'PRIMARY_ADVISER', old.primary_adviser_id, old.primary_adviser_since);
+    new.primary_adviser_since := case when new.primary_adviser_id is not null then ends end;
   end if;
   if new.secondary_adviser_id is distinct from old.secondary_adviser_id then
-    perform keep_past_assignment(old.firm_id, old.id, 'SECONDARY_ADVISER', old.secondary_adviser_id, old.secondary_adviser_since);
-    new.secondary_adviser_since := case when new.secondary_adviser_id is not null then edge_time() end;
+    ends := end_assignment(old.firm_id, old.id, 'SECONDARY_ADVISER', old.secondary_adviser_id, old.secondary_adviser_since);
+    new.secondary_adviser_since := case when new.secondary_adviser_id is not null then ends end;
   end if;
   if new.workgroup_id is distinct from old.workgroup_id then
-    perform keep_past_assignment(old.firm_id, old.id, 'WORKGROUP', old.workgroup_id, old.workgroup_since);
-    new.workgroup_since := case when new.workgroup_id is not null then edge_time() end;
+    ends := end_assignment(old.firm_id, old.id, 'WORKGROUP', old.workgroup_id, old.workgroup_since);
+    new.workgroup_since := case when new.workgroup_id is not null then ends end;
   end if;
   return new;
 end
 $$;
 create trigger clients_before_write before insert or update on clients
   for each row execute function clients_before_write();
+
+create function memberships_before_insert() returns trigger
+language plpgsql as $$
+begin
+  new.joined_at := greatest(new.joined_at, (select max(p.held_until) from past_memberships p
+    where p.firm_id = new.firm_id and p.workgroup_id = new.workgroup_id and p.user_id = new.user_id));
+  return new;
+end
+$$;
+create trigger memberships_before_insert before insert on memberships
+  for each row execute function memberships_before_insert();
 
 create function memberships_after_delete() returns trigger
 language plpgsql as $$

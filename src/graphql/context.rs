@@ -4,7 +4,7 @@ use crate::caller::Caller;
 use crate::config::Limits;
 use crate::db::{Connection, counting};
 use crate::defaults::Patience;
-use crate::domain::access;
+use crate::domain::client;
 use crate::domain::feed::Feeds;
 use crate::domain::impersonation::{Read, Seen};
 use crate::domain::sign_in::{self, Authenticated};
@@ -240,7 +240,7 @@ async fn once<T, F>(
     tx: &mut Tx,
     caller: &Caller,
     key: Option<Key>,
-    client: fn(&T) -> Option<Uuid>,
+    of_client: fn(&T) -> Option<Uuid>,
     work: F,
 ) -> Result<T>
 where
@@ -249,8 +249,8 @@ where
 {
     let Some(key) = key else { return work(tx, caller).await };
     if let Some(first) = idempotency::recall::<T>(tx, &key).await? {
-        if let Some(client) = client(&first)
-            && access::count_of(tx.sql(), caller, &[client]).await? == 0
+        if let Some(client) = of_client(&first)
+            && client::find(tx.sql(), caller, client).await?.is_none()
         {
             return Err(Refusal::new(ErrorCode::NotFound).into());
         }

@@ -16,7 +16,7 @@ mod store;
 pub use changes::{AccessChange, around};
 pub use decision::{Decision, Running, Way, decisions};
 pub use paths::{PathKind, reached_by};
-pub use store::{Forms, Holding, Reach, count_of, edges_change, holdings, readers};
+pub use store::{Forms, Holding, Reach, count_of, edges_change, edges_change_at, holdings, readers};
 
 use crate::caller::{Caller, Kind, Permission};
 

@@ -5,7 +5,7 @@ use crate::caller::{Caller, Capability, UserKey};
 use crate::db::statement::{Statement, sql};
 use crate::error::Result;
 use crate::events::Tx;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use std::sync::LazyLock;
@@ -195,7 +195,14 @@ pub async fn in_directory(
 
 /// Says to the database when the edges that this transaction changes begin and end: at the transaction's own time.
 pub async fn edges_change(tx: &mut Tx) -> Result<()> {
-    let now = tx.now.to_rfc3339();
-    sql::<Text>("select set_config('locum.now', ?, true)").bind(now).execute(tx.sql()).await?;
+    let now = tx.now;
+    edges_change_at(tx, now).await
+}
+
+/// The same, at another moment.
+pub async fn edges_change_at(tx: &mut Tx, moment: DateTime<Utc>) -> Result<()> {
+    // Cut off as in the tables, and not rounded.
+    let moment = moment.to_rfc3339_opts(SecondsFormat::Micros, true);
+    sql::<Text>("select set_config('locum.now', ?, true)").bind(moment).execute(tx.sql()).await?;
     Ok(())
 }

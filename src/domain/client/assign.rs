@@ -28,8 +28,9 @@ pub async fn set_workgroup(
     let me = caller.subject();
     if let Some(target) = workgroup {
         // The lock of the workgroup comes before that of the client, as for whoever deletes the workgroup.
+        let there = workgroup::share(tx, UserKey { firm: me.firm, id: target }).await?.is_some();
         let theirs = caller.has(Capability::SetupAdmin) || workgroup::is_member(tx.sql(), target, me).await?;
-        if !theirs || !store::share_workgroup(tx, UserKey { firm: me.firm, id: target }).await? {
+        if !(there && theirs) {
             return Err(Refusal::new(ErrorCode::NotAMember).at("workgroupId").into());
         }
     }

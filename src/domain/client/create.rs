@@ -37,6 +37,9 @@ pub struct NewClient {
 
 /// How the caller may add clients, now.
 pub async fn add_rule(connection: &mut AsyncPgConnection, caller: &Caller) -> Result<AddRule> {
+    if let Err(refused) = caller.require(Action::Edit) {
+        return Ok(AddRule::Impossible(refused.code()));
+    }
     let me = caller.subject();
     match caller.subject_kind() {
         Kind::Adviser => Ok(AddRule::Free { default: workgroup::default_of(connection, me).await? }),
@@ -63,20 +66,28 @@ pub async fn create(tx: &mut Tx, caller: &Caller, new: NewClient) -> Result<Clie
         caller.permit(WorkOnClients)?;
     }
     let me = caller.subject();
-    let draft = new.draft(tx, me).await?;
-    let id = match new.place(tx, caller).await? {
-        Place::Own(None) => {
-            let own = matches!(caller.subject_kind(), Kind::Adviser).then_some(me.id);
-            store::insert(tx, me.firm, Draft { primary_adviser: own, ..draft }).await
-        }
-        Place::Own(Some(group)) => {
-            let own = matches!(caller.subject_kind(), Kind::Adviser).then_some(me.id);
-            store::insert_into(tx, me, group, Draft { primary_adviser: own, ..draft }).await
-        }
-        Place::Owners(group) => store::insert_into(tx, me, group, draft).await,
+    let mut draft = new.draft(tx, me).await?;
+    let (workgroup, own) = match new.place(tx, caller).await? {
+        Place::Own(group) => (group, (caller.subject_kind() == Kind::Adviser).then_some(me.id)),
+        Place::Owners(group) => (Some(group), None),
     };
-    let id = id.map_err(|error| error.at("reference"))?;
-    let id = id.ok_or_else(|| Refusal::new(ErrorCode::NotAMember).at("workgroupId"))?;
+    let not_a_member = || Refusal::new(ErrorCode::NotAMember).at("workgroupId");
+    let owner = match workgroup {
+        Some(id) => {
+            Some(workgroup::share(tx, UserKey { firm: me.firm, id }).await?.ok_or_else(not_a_member)?)
+        }
+        None => None,
+    };
+    draft.primary_adviser = own;
+    if draft.secondary_adviser.is_some() && draft.secondary_adviser == own.or(owner) {
+        let words = "The secondary adviser is another one than the primary adviser.";
+        return Err(Refusal::input("secondaryAdviserHandle", words).into());
+    }
+    let id = match workgroup {
+        Some(group) => store::insert_into(tx, me, group, draft).await,
+        None => store::insert(tx, me.firm, draft).await,
+    };
+    let id = id.map_err(|error| error.at("reference"))?.ok_or_else(not_a_member)?;
     let key = UserKey { firm: me.firm, id };
     let readers = access::readers(tx.sql(), me.firm, id).await?;
     tx.record(me.firm, Event::ClientCreated { client: Subject(NodeType::Client, id), readers });

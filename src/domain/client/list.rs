@@ -1,9 +1,9 @@
 //! Lists of clients, by name: of those that someone reaches, which ones, and how they are searched.
 
-use super::store::{Client, load, with_advisers};
+use super::store::{Client, Found, WithAdvisers, advised, load, with_advisers};
 use crate::caller::{Caller, UserKey};
 use crate::db::statement::{Statement, sql};
-use crate::domain::access::{Forms, Reach};
+use crate::domain::access::{Forms, Reach, reached_by};
 use crate::domain::page::{Page, Slice};
 use crate::error::Result;
 use diesel::sql_types::BigInt;
@@ -193,25 +193,28 @@ impl Shared {
     }
 }
 
-/// The clients of workgroups, a page of each. Whoever is not in a workgroup sees none of its clients here.
+/// The clients of workgroups, a page of each, as far as somebody reaches them.
 pub async fn of_workgroups(
     connection: &mut AsyncPgConnection,
     pages: &[Shared],
 ) -> Result<HashMap<Shared, Vec<Client>>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
-        let source = "select w.*, true as whole from unnest(?, ?, ?, ?, ?, ?, ?) with ordinality
+        let reached = reached_by("k.subject_id");
+        let source = format!(
+            "select w.*, true as whole from unnest(?, ?, ?, ?, ?, ?, ?) with ordinality
                as k (firm_id, workgroup_id, subject_id, listed_by, after_name, after_id, most, place)
-             join memberships m on m.firm_id = k.firm_id and m.workgroup_id = k.workgroup_id and m.user_id = k.subject_id
              cross join lateral (
                select k.place, c.* from clients c where c.firm_id = k.firm_id and c.workgroup_id = k.workgroup_id
-               and (c.name, c.id) > (k.after_name, k.after_id)
+               and (c.name, c.id) > (k.after_name, k.after_id) and {reached}
                and (k.listed_by is null or exists (select from delegation_clients l
                  where l.firm_id = c.firm_id and l.delegation_id = k.listed_by and l.client_id = c.id))
-               order by c.name, c.id limit k.most) w";
-        format!("{} order by c.place, c.name, c.id", with_advisers(source))
+               order by c.name, c.id limit k.most) w"
+        );
+        format!("select c.place, {} order by c.place, c.name, c.id", advised(&source))
     });
     let of = |id: fn(&Shared) -> Uuid| pages.iter().map(id).collect::<Vec<_>>();
-    let find = sql(&FIND).bind(of(|page| page.workgroup.firm)).bind(of(|page| page.workgroup.id));
+    let find = sql::<(BigInt, WithAdvisers)>(&FIND);
+    let find = find.bind(of(|page| page.workgroup.firm)).bind(of(|page| page.workgroup.id));
     let find = find.bind(of(|page| page.subject));
     let find = find.bind(pages.iter().map(|page| page.listed_by).collect::<Vec<_>>());
     let after = |page: &Shared| page.after.as_ref().map_or_else(String::new, |place| place.name.clone());
@@ -219,12 +222,12 @@ pub async fn of_workgroups(
     let find = find.bind(of(|page| page.after.as_ref().map_or(Uuid::nil(), |place| place.id)));
     let find = find.bind(pages.iter().map(|page| page.fetch).collect::<Vec<_>>());
     let mut found: HashMap<_, Vec<_>> = pages.iter().map(|page| (page.clone(), Vec::new())).collect();
-    for client in load(connection, find).await? {
-        for (page, clients) in &mut found {
-            if client.row.workgroup_id == Some(page.workgroup.id) && client.row.firm_id == page.workgroup.firm
-            {
-                clients.push(client.clone());
-            }
+    let rows: Vec<(i64, Found)> = find.load(connection).await?;
+    for (place, client) in rows {
+        // Ordinality counts from one.
+        let page = usize::try_from(place - 1).ok().and_then(|place| pages.get(place));
+        if let Some(clients) = page.and_then(|page| found.get_mut(page)) {
+            clients.push(client.into());
         }
     }
     Ok(found)

@@ -57,12 +57,25 @@ pub struct Client {
     pub secondary_adviser: Option<User>,
 }
 
-type WithAdvisers = (SqlOf<ClientRow>, Bool, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+pub(super) type WithAdvisers = (SqlOf<ClientRow>, Bool, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
+
+pub(super) type Found = (ClientRow, bool, Option<User>, Option<User>);
+
+impl From<Found> for Client {
+    fn from((row, whole, primary_adviser, secondary_adviser): Found) -> Self {
+        Self { row, whole, primary_adviser, secondary_adviser }
+    }
+}
 
 /// The clients out of `source`, with their advisers.
 pub(super) fn with_advisers(source: &str) -> String {
+    format!("select {}", advised(source))
+}
+
+/// What `select` is followed by to have the clients out of `source`, read as `c`, with their advisers.
+pub(super) fn advised(source: &str) -> String {
     format!(
-        "select {}, c.whole, {}, {} from ({source}) c
+        "{}, c.whole, {}, {} from ({source}) c
          left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
          left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id",
         ClientRow::columns("c"),
@@ -75,14 +88,8 @@ pub(super) async fn load(
     connection: &mut AsyncPgConnection,
     query: Statement<WithAdvisers>,
 ) -> Result<Vec<Client>> {
-    let rows: Vec<(ClientRow, bool, Option<User>, Option<User>)> = query.load(connection).await?;
-    let client = |(row, whole, primary_adviser, secondary_adviser)| Client {
-        row,
-        whole,
-        primary_adviser,
-        secondary_adviser,
-    };
-    Ok(rows.into_iter().map(client).collect())
+    let rows: Vec<Found> = query.load(connection).await?;
+    Ok(rows.into_iter().map(Client::from).collect())
 }
 
 /// A client by its id, if the caller reaches it, or finds it in the directory.
@@ -221,7 +228,7 @@ pub(super) async fn insert(tx: &mut Tx, firm: Uuid, new: Draft) -> Result<Option
 }
 
 /// Adds a client to a workgroup that someone is in, whose owner is the primary adviser unless the draft has one. Without
-/// the membership there is no client (I26).
+/// the membership there is no client (I26). The workgroup is kept as it is by the transaction.
 pub(super) async fn insert_into(
     tx: &mut Tx,
     member: UserKey,
@@ -234,7 +241,6 @@ pub(super) async fn insert_into(
          select m.firm_id, ?, ?, ?, ?, ?, ?, coalesce(?, g.owner_id), ?, m.workgroup_id, ?
          from memberships m join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
          where m.firm_id = ? and m.workgroup_id = ? and m.user_id = ?
-         for key share of m, g
          returning id",
     );
     let insert = insert.bind(tx.new_id()).bind(new.name).bind(new.emails).bind(new.client_type.as_str());
@@ -242,13 +248,6 @@ pub(super) async fn insert_into(
     let insert = insert.bind(new.primary_adviser).bind(new.secondary_adviser).bind(tx.now);
     let insert = insert.bind(member.firm).bind(workgroup).bind(member.id);
     Ok(insert.get_result(tx.sql()).await.optional()?)
-}
-
-/// Keeps a workgroup from being deleted until the transaction ends; answers whether it is there.
-pub(super) async fn share_workgroup(tx: &mut Tx, key: UserKey) -> Result<bool> {
-    let lock = sql::<SqlUuid>("select id from workgroups where firm_id = ? and id = ? for key share");
-    let found: Option<Uuid> = lock.bind(key.firm).bind(key.id).get_result(tx.sql()).await.optional()?;
-    Ok(found.is_some())
 }
 
 /// Whether the firm lets only a few people change a client's workgroup.

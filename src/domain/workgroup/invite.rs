@@ -1,9 +1,9 @@
 //! Invites to workgroups: by user ID, in the app. An invite is there as long as it waits; however it ends, it is gone.
 
 use super::store::{self, Invite};
-use super::{Workgroup, owned, read, subject};
+use super::{Workgroup, WorkgroupRow, key, owned, read, subject};
 use crate::caller::{AsOneself, Caller, UserKey};
-use crate::domain::{throttle, user};
+use crate::domain::{access, throttle, user};
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::{Event, Subject, Tx};
 use crate::id::NodeType;
@@ -34,6 +34,7 @@ pub async fn invite(tx: &mut Tx, caller: &Caller, workgroup: Uuid, handle: &str)
         // What has run out is in the way of a new one.
         Some(over) => {
             store::consume_invite(tx, invite_key(&over)).await?;
+            tell_removed(tx, &over, caller.actor);
         }
         None => {}
     }
@@ -62,8 +63,10 @@ pub async fn join(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Workgroup> {
     if !holds(&invite, tx.now) {
         return Err(not_found().into());
     }
-    store::insert_member(tx, invite.row.workgroup_id, me).await?;
     let group = UserKey { firm: me.firm, id: invite.row.workgroup_id };
+    let clients = store::client_ids(tx, group).await?;
+    let joining = async |tx: &mut Tx| store::insert_member(tx, group.id, me).await;
+    access::around(tx, me.firm, &clients, joining).await?;
     let readers = store::member_ids(tx, group).await?;
     let event = Event::MembershipStarted { workgroup: subject(group.id), user: Subject::user(me), readers };
     tx.record(me.firm, event);
@@ -95,14 +98,26 @@ async fn consume(tx: &mut Tx, me: UserKey, id: Uuid, mine: impl Fn(&Invite) -> b
     if !store::consume_invite(tx, key).await? {
         return Err(not_found().into());
     }
+    tell_removed(tx, &invite, owner);
+    Ok(invite)
+}
+
+/// Takes away all invites to a workgroup that is about to go.
+pub(super) async fn remove_all(tx: &mut Tx, row: &WorkgroupRow) -> Result<()> {
+    for invite in store::take_invites(tx, key(row)).await? {
+        tell_removed(tx, &invite, UserKey { firm: row.firm_id, id: row.owner_id });
+    }
+    Ok(())
+}
+
+fn tell_removed(tx: &mut Tx, invite: &Invite, owner: UserKey) {
     let event = Event::InviteRemoved {
-        invite: Subject(NodeType::Invite, id),
+        invite: Subject(NodeType::Invite, invite.row.id),
         workgroup: subject(invite.row.workgroup_id),
         invitee: Subject::user(invite.invitee.key()),
         readers: vec![invite.invitee.key(), owner],
     };
-    tx.record(me.firm, event);
-    Ok(invite)
+    tx.record(invite.row.firm_id, event);
 }
 
 /// An invite that the caller may know of: to them, or to a workgroup of theirs.

@@ -10,7 +10,7 @@ mod store;
 pub use invite::{ignore, invite, join, revoke, visible_invite};
 pub use store::{
     Invite, InviteRow, Member, Members, Workgroup, WorkgroupRow, all_of_user, count_of_invites,
-    count_of_user, default_of, find_many, invites_of, invites_to, is_member, members, of_user, sweep,
+    count_of_user, default_of, find_many, invites_of, invites_to, is_member, members, of_user, share, sweep,
 };
 
 use super::access::{self, AccessChange};
@@ -83,10 +83,15 @@ pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<(Workgroup
     let before = read(tx, key(&row)).await?;
     let readers = store::member_ids(tx, key(&row)).await?;
     let clients = store::client_ids(tx, key(&row)).await?;
+    invite::remove_all(tx, &row).await?;
+    let whose_default = store::default_of_whom(tx, key(&row)).await?;
     let by = caller.actor.id;
     let deleting = async |tx: &mut Tx| store::delete(tx, &row, by).await;
     let ((), changes) = access::around(tx, row.firm_id, &clients, deleting).await?;
     tx.record(row.firm_id, Event::WorkgroupDeleted { workgroup: subject(id), readers });
+    for user in whose_default {
+        tell_default(tx, user, None);
+    }
     Ok((before, changes))
 }
 
@@ -171,6 +176,7 @@ async fn end_membership(
     }
     let readers = store::member_ids(tx, key(row)).await?;
     let clients = store::client_ids(tx, key(row)).await?;
+    let was_default = store::default_of_whom(tx, key(row)).await?.contains(&member);
     let ending = async |tx: &mut Tx| store::delete_member(tx, row.id, member).await;
     let (was_there, changes) = access::around(tx, row.firm_id, &clients, ending).await?;
     if !was_there {
@@ -178,21 +184,28 @@ async fn end_membership(
     }
     let event = Event::MembershipEnded { workgroup: subject(row.id), user: Subject::user(member), readers };
     tx.record(row.firm_id, event);
+    if was_default {
+        tell_default(tx, member, None);
+    }
     Ok((read(tx, key(row)).await?, changes))
 }
 
 /// Chooses into which of their workgroups the caller's new clients go, or into none.
 pub async fn set_default(tx: &mut Tx, caller: &Caller, workgroup: Option<Uuid>) -> Result<user::User> {
     let me = caller.permit(AsOneself)?.subject();
+    if let Some(id) = workgroup {
+        // The lock of the workgroup comes before that of the user, as for whoever deletes the workgroup.
+        store::share(tx, UserKey { firm: me.firm, id }).await?;
+    }
     store::set_default(tx, me, workgroup).await.map_err(|error| error.at("workgroupId"))?;
-    let event = Event::DefaultWorkgroupChanged {
-        user: Subject::user(me),
-        workgroup: workgroup.map(subject),
-        key: me,
-    };
-    tx.record(me.firm, event);
+    tell_default(tx, me, workgroup);
     let found = user::find(tx.sql(), me).await?;
     found.ok_or_else(|| Refusal::new(ErrorCode::NotFound).into())
+}
+
+fn tell_default(tx: &mut Tx, user: UserKey, workgroup: Option<Uuid>) {
+    let (workgroup, firm) = (workgroup.map(subject), user.firm);
+    tx.record(firm, Event::DefaultWorkgroupChanged { user: Subject::user(user), workgroup, key: user });
 }
 
 /// A workgroup that the caller may know of: one they are in, or, for a setup admin, any of the firm.

@@ -4,6 +4,7 @@ use crate::caller::UserKey;
 use crate::db::row::SqlOf;
 use crate::db::schema::{deleted_workgroups, invites, memberships, users, workgroups};
 use crate::db::statement::sql;
+use crate::domain::access::{edges_change, edges_change_at};
 use crate::domain::page::{Page, Slice};
 use crate::domain::user::User;
 use crate::error::Result;
@@ -215,6 +216,21 @@ pub(super) async fn lock(tx: &mut Tx, key: UserKey) -> Result<Option<WorkgroupRo
     Ok(find.get_result(tx.sql()).await.optional()?)
 }
 
+/// Keeps a workgroup as it is, with its owner and its members, until the transaction ends; answers the owner.
+pub async fn share(tx: &mut Tx, key: UserKey) -> Result<Option<Uuid>> {
+    let lock = sql::<SqlUuid>("select owner_id from workgroups where firm_id = ? and id = ? for key share");
+    Ok(lock.bind(key.firm).bind(key.id).get_result(tx.sql()).await.optional()?)
+}
+
+/// Those whose default this workgroup is.
+pub(super) async fn default_of_whom(tx: &mut Tx, workgroup: UserKey) -> Result<Vec<UserKey>> {
+    let find = users::table
+        .filter(users::firm_id.eq(workgroup.firm).and(users::default_workgroup_id.eq(workgroup.id)))
+        .select(users::id);
+    let ids: Vec<Uuid> = find.load(tx.sql()).await?;
+    Ok(ids.into_iter().map(|id| UserKey { firm: workgroup.firm, id }).collect())
+}
+
 /// Adds a workgroup with its owner as the first member.
 pub(super) async fn insert(tx: &mut Tx, owner: UserKey, description: String) -> Result<Uuid> {
     let (id, now) = (tx.new_id(), tx.now);
@@ -245,7 +261,7 @@ pub(super) async fn insert_member(tx: &mut Tx, workgroup: Uuid, user: UserKey) -
 
 /// Takes a member out; answers whether there was one.
 pub(super) async fn delete_member(tx: &mut Tx, workgroup: Uuid, user: UserKey) -> Result<bool> {
-    crate::domain::access::edges_change(tx).await?;
+    edges_change(tx).await?;
     let delete = diesel::delete(memberships::table.find((user.firm, workgroup, user.id)));
     Ok(delete.execute(tx.sql()).await? == 1)
 }
@@ -264,8 +280,8 @@ pub(super) async fn update(tx: &mut Tx, row: &WorkgroupRow) -> Result<()> {
 
 /// Deletes a workgroup; what it was is kept, to bring it back.
 pub(super) async fn delete(tx: &mut Tx, row: &WorkgroupRow, by: Uuid) -> Result<()> {
-    crate::domain::access::edges_change(tx).await?;
-    let deleted_at = tx.now;
+    let deleted_at = after_all_edges(tx, row).await?;
+    edges_change_at(tx, deleted_at).await?;
     let insert = diesel::insert_into(deleted_workgroups::table).values((
         deleted_workgroups::firm_id.eq(row.firm_id),
         deleted_workgroups::id.eq(row.id),
@@ -279,6 +295,21 @@ pub(super) async fn delete(tx: &mut Tx, row: &WorkgroupRow, by: Uuid) -> Result<
     insert.execute(tx.sql()).await?;
     diesel::delete(workgroups::table.find((row.firm_id, row.id))).execute(tx.sql()).await?;
     Ok(())
+}
+
+/// A moment, now if possible, at which no other edge of the workgroup ended: what ends then is told from what ended before.
+async fn after_all_edges(tx: &mut Tx, row: &WorkgroupRow) -> Result<DateTime<Utc>> {
+    let find = sql::<Nullable<Timestamptz>>(
+        "with g as (select ?::uuid as firm_id, ?::uuid as id)
+         select max(at) + interval '1 microsecond' from g cross join lateral (
+           select max(joined_at) from memberships m where m.firm_id = g.firm_id and m.workgroup_id = g.id
+           union all select max(held_until) from past_memberships p where p.firm_id = g.firm_id and p.workgroup_id = g.id
+           union all select max(workgroup_since) from clients c where c.firm_id = g.firm_id and c.workgroup_id = g.id
+           union all select max(held_until) from past_assignments p
+             where p.firm_id = g.firm_id and p.holder_id = g.id and p.role = 'WORKGROUP') edges (at)",
+    );
+    let last: Option<DateTime<Utc>> = find.bind(row.firm_id).bind(row.id).get_result(tx.sql()).await?;
+    Ok(last.map_or(tx.now, |last| last.max(tx.now)))
 }
 
 /// A workgroup that was deleted, and when; locked.
@@ -298,7 +329,7 @@ pub(super) async fn lock_deleted(tx: &mut Tx, key: UserKey) -> Result<Option<(Wo
 /// Puts a deleted workgroup back, with those of its members who can be in one and, of its clients, those that nobody has put
 /// into another workgroup meanwhile, or into one and out of it again.
 pub(super) async fn restore(tx: &mut Tx, row: &WorkgroupRow, deleted_at: DateTime<Utc>) -> Result<()> {
-    crate::domain::access::edges_change(tx).await?;
+    edges_change(tx).await?;
     let now = tx.now;
     let (firm, id) = (row.firm_id, row.id);
     let insert = diesel::insert_into(workgroups::table).values((
@@ -398,6 +429,16 @@ pub(super) async fn find_pending(tx: &mut Tx, workgroup: UserKey, invitee: Uuid)
     static FIND: LazyLock<String> =
         LazyLock::new(|| invites_where("i.firm_id = ? and i.workgroup_id = ? and i.invitee_id = ?"));
     Ok(load_invites(tx.sql(), sql(&FIND).bind(workgroup.firm).bind(workgroup.id).bind(invitee)).await?.pop())
+}
+
+/// Takes away all invites to a workgroup, also those that have run out.
+pub(super) async fn take_invites(tx: &mut Tx, workgroup: UserKey) -> Result<Vec<Invite>> {
+    static FIND: LazyLock<String> =
+        LazyLock::new(|| format!("{} order by i.id", invites_where("i.firm_id = ? and i.workgroup_id = ?")));
+    let found = load_invites(tx.sql(), sql(&FIND).bind(workgroup.firm).bind(workgroup.id)).await?;
+    let of_it = invites::firm_id.eq(workgroup.firm).and(invites::workgroup_id.eq(workgroup.id));
+    diesel::delete(invites::table.filter(of_it)).execute(tx.sql()).await?;
+    Ok(found)
 }
 
 /// The invites that wait for someone and hold now, a page of them, the oldest first.
