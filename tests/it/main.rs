@@ -27,3 +27,4 @@ mod storm;
 mod streams;
 mod sweeping;
 mod webhooks;
+mod workgroups;

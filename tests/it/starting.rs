@@ -254,6 +254,8 @@ async fn dev_starts_again_in_no_time_and_keeps_its_data() {
     let tail = ["events", "tail", "--firm", "harbour", "--after", "start", "--no-follow"];
     let told = locum(&tail, &[("DATABASE_URL", database)]).output().unwrap();
     assert!(told.status.success() && told.stdout.starts_with(b"{\"id\":"), "{told:?}");
+    let ali = Actor::sign_in(&service, "harbour", "ali", DEMO).await;
+    assert_eq!(ali.client_names().await.len(), 1, "Ana's workgroup, in which Ali is, has a client");
     assert_eq!(ana.add_back_office_user("bo@harbour.example").await.code(), None);
     running.signal(Signal::TERM);
     assert_eq!(running.exit().await.code(), Some(0), "{:?}", running.lines);

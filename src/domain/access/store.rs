@@ -158,6 +158,7 @@ pub async fn holdings_of(
 }
 
 type Row = (SqlUuid, SqlUuid, Text, Nullable<SqlUuid>, Timestamptz);
+type Found = (Uuid, Uuid, PathKind, Option<Uuid>, DateTime<Utc>);
 
 fn holdings_where(more: &str) -> String {
     let branch = |path: &super::paths::Path| {
@@ -169,7 +170,7 @@ fn holdings_where(more: &str) -> String {
 }
 
 async fn held(find: Statement<Row>, connection: &mut AsyncPgConnection) -> Result<Vec<Holding>> {
-    let rows: Vec<(Uuid, Uuid, PathKind, Option<Uuid>, DateTime<Utc>)> = find.load(connection).await?;
+    let rows: Vec<Found> = find.load(connection).await?;
     let holding = |(client, user, kind, via, since)| Holding { client, user, kind, via, since };
     Ok(rows.into_iter().map(holding).collect())
 }

@@ -112,6 +112,7 @@ pub async fn restore(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Restored>
     let now = tx.now;
     let found = found.filter(|(row, deleted_at)| mine(row) && *deleted_at + UNDO > now);
     let (row, deleted_at) = found.ok_or_else(not_found)?;
+    active(tx, UserKey { firm: row.firm_id, id: row.owner_id }, "workgroupId").await?;
     let clients = store::clients_at_deletion(tx, key(&row), deleted_at).await?;
     let restoring = async |tx: &mut Tx| store::restore(tx, &row, deleted_at).await;
     let ((), changes) = access::around(tx, row.firm_id, &clients, restoring).await?;
@@ -134,6 +135,7 @@ pub async fn transfer(
     if !store::is_member(tx.sql(), id, owner).await? {
         return Err(Refusal::new(ErrorCode::NotAMember).at("userId").into());
     }
+    active(tx, owner, "userId").await?;
     let clients = store::client_ids(tx, key(&row)).await?;
     row.owner_id = to;
     let handing_over = async |tx: &mut Tx| store::update(tx, &row).await.map_err(|error| error.at("userId"));
@@ -142,6 +144,16 @@ pub async fn transfer(
     let event = Event::WorkgroupOwnerChanged { workgroup: subject(id), owner: Subject::user(owner), readers };
     tx.record(row.firm_id, event);
     Ok((read(tx, key(&row)).await?, changes))
+}
+
+/// Refuses an owner who is inactive: nobody would manage the workgroup.
+async fn active(tx: &mut Tx, owner: UserKey, field: &str) -> Result<()> {
+    match user::find(tx.sql(), owner).await? {
+        Some(owner) if owner.status == user::Status::Inactive => {
+            Err(Refusal::new(ErrorCode::UserInactive).at(field).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Takes a member out of a workgroup of the caller's.

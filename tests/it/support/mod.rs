@@ -11,6 +11,7 @@ pub mod receiver;
 pub mod smtp;
 pub mod socket;
 mod timing;
+mod workgroups;
 
 pub use actor::{Actor, Answer, stranger};
 pub use app::{PASSPHRASE, TestApp, app, app_with, eventually};
