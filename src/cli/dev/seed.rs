@@ -3,10 +3,11 @@
 use crate::app::App;
 use crate::caller::{Caller, Capability, Kind, Stand, UserKey};
 use crate::domain::case::{self, Fact, NewCase};
-use crate::domain::client::{self, ClientType, Draft, Filter};
+use crate::domain::client::{self, Client, ClientType, Draft, Filter};
 use crate::domain::firm::{self, NewFirm};
 use crate::domain::page::Page;
 use crate::domain::user::{self, Invitation};
+use crate::domain::workgroup;
 use crate::error::Result;
 use crate::events::{Author, Tx};
 use serde_json::json;
@@ -83,25 +84,48 @@ async fn seed_firm(tx: &mut Tx, (slug, name, of_ana, of_ben): Book, hash: &str) 
     let (firm, _) = firm::create(tx, new, Some(hash.to_owned())).await?;
     let ana = person(tx, firm.id, slug, "ana", "Ana Underwood", Kind::Adviser, hash).await?;
     let ben = person(tx, firm.id, slug, "ben", "Ben Achterberg", Kind::Adviser, hash).await?;
-    person(tx, firm.id, slug, "ali", "Ali Demir", Kind::Assistant, hash).await?;
+    let ali = person(tx, firm.id, slug, "ali", "Ali Demir", Kind::Assistant, hash).await?;
     person(tx, firm.id, slug, "bo", "Bo Lindgren", Kind::BackOffice, hash).await?;
     let mut clients: Vec<_> = of_ana.iter().map(|name| draft(name, ana, Some(ben))).collect();
     clients.extend(of_ben.iter().map(|name| draft(name, ben, None)));
     client::insert_batch(tx, firm.id, clients).await?;
-    open_cases(tx, UserKey { firm: firm.id, id: ana }).await
+    let [ana, ben] = [ana, ben].map(|id| caller(UserKey { firm: firm.id, id }, Kind::Adviser));
+    let ali = caller(UserKey { firm: firm.id, id: ali }, Kind::Assistant);
+    let clients =
+        client::page(tx.sql(), &ana, &Filter::default(), &Page::new(None, None, None, None)?).await?.rows;
+    open_cases(tx, &ana, &clients).await?;
+    share_one(tx, &ana, [("ben", &ben), ("ali", &ali)], &clients).await
+}
+
+fn caller(actor: UserKey, kind: Kind) -> Caller {
+    Caller { actor, kind, capabilities: Vec::new(), session: Uuid::nil(), stand: Stand::Own }
+}
+
+/// A workgroup of the first adviser's, with the others in it and a client.
+async fn share_one(
+    tx: &mut Tx,
+    ana: &Caller,
+    others: [(&str, &Caller); 2],
+    clients: &[Client],
+) -> Result<()> {
+    let group = workgroup::create(tx, ana, "Retirement planning").await?.row.id;
+    for (handle, other) in others {
+        let invite = workgroup::invite(tx, ana, group, handle).await?;
+        workgroup::join(tx, other, invite.row.id).await?;
+    }
+    if let Some(client) = clients.last() {
+        client::set_workgroup(tx, ana, client.row.id, Some(group)).await?;
+    }
+    Ok(())
 }
 
 /// A case of each of the first adviser's clients.
-async fn open_cases(tx: &mut Tx, adviser: UserKey) -> Result<()> {
-    let (kind, capabilities, session) = (Kind::Adviser, Vec::new(), Uuid::nil());
-    let ana = Caller { actor: adviser, kind, capabilities, session, stand: Stand::Own };
-    let clients =
-        client::page(tx.sql(), &ana, &Filter::default(), &Page::new(None, None, None, None)?).await?.rows;
+async fn open_cases(tx: &mut Tx, ana: &Caller, clients: &[Client]) -> Result<()> {
     for (client, (title, facts)) in clients.iter().zip(CASES.iter().cycle()) {
         let fact =
             |(name, value): &(&str, &str)| Fact { name: (*name).to_owned(), value: (*value).to_owned() };
         let facts = facts.iter().map(fact).collect();
-        case::create(tx, &ana, NewCase { client: client.row.id, title: (*title).to_owned(), facts }).await?;
+        case::create(tx, ana, NewCase { client: client.row.id, title: (*title).to_owned(), facts }).await?;
     }
     Ok(())
 }
