@@ -83,10 +83,11 @@ async fn abuse_23_who_acts_for_somebody_sees_their_workgroups_and_none_of_their_
         (s.ana.shares("Chidi Okafor", &s.group).await, s.ana.shares("Björn Lindqvist", &s.group).await);
     let id = s.ana.granted("bo@harbour.example", json!({ "scope": ["VIEW"], "clients": [chidi] })).await;
     let bo = s.app.actor("bo").await;
-    bo.start(&id, "READ_ONLY").await;
-    let query = "{ viewer { workgroupsCreated { edges { node { description memberCount invites { id } clients { totalCount edges { node { name } } } } } }
+    assert_eq!(bo.start(&id, "READ_ONLY").await.code(), None);
+    let query = "{ viewer { workgroupsCreated(first: 5) { edges { node { description memberCount invites { id } clients(first: 5) { totalCount edges { node { name } } } } } }
         defaultWorkgroup { id } } }";
     let seen = bo.send(query, json!({})).await;
+    assert_eq!(seen.code(), None, "{}", seen.json);
     let group = json!({ "description": "Retirement", "memberCount": 3, "invites": [],
         "clients": { "totalCount": 1, "edges": [{ "node": { "name": "Chidi Okafor" } }] } });
     assert_eq!(
