@@ -12,6 +12,7 @@ mod migrate;
 mod postgres;
 mod say;
 mod schema;
+mod seed;
 mod serve;
 mod user;
 mod webhooks;
@@ -70,6 +71,8 @@ enum Command {
     User(user::Command),
     /// Imports people and clients from CSV files: all of it, or nothing.
     Import(import::Args),
+    /// Makes a firm as large as firms get, to measure the service on.
+    Seed(seed::Args),
     /// Looks at the event log.
     #[command(subcommand)]
     Events(events::Command),
@@ -116,6 +119,7 @@ async fn with_runtime(command: Command, config: Config, figment: Figment) -> any
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::User(command) => user::run(command, &App::new(&config, None).await?).await,
         Command::Import(args) => import::run(args, &App::new(&config, None).await?.log).await,
+        Command::Seed(args) => seed::run(args, &App::new(&config, None).await?).await,
         Command::Events(command) => events::run(command, &App::new(&config, None).await?.log).await,
         Command::Webhooks(command) => webhooks::run(command).await,
         Command::Config(command) => config::run(command, &config, &figment),

@@ -12,6 +12,7 @@ use crate::db::migrations;
 use crate::delivery::Links;
 use anyhow::Context;
 use inbox::Inbox;
+pub use seed::PASSPHRASE;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
