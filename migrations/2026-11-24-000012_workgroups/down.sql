@@ -9,6 +9,7 @@ alter table clients
   drop column primary_adviser_since,
   drop column secondary_adviser_since,
   drop column workgroup_since,
+  drop column brief_words,
   drop column words;
 alter table users drop constraint users_default_workgroup, drop column default_workgroup_id;
 drop table past_memberships, past_assignments, deleted_workgroups, invites;

@@ -68,6 +68,7 @@ diesel::table! {
         secondary_adviser_since -> Nullable<Timestamptz>,
         workgroup_since -> Nullable<Timestamptz>,
         words -> Text,
+        brief_words -> Nullable<Text>,
     }
 }
 

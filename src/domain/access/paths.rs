@@ -34,8 +34,8 @@ impl PathKind {
 /// One way.
 pub(super) struct Path {
     pub kind: PathKind,
-    /// The clients of a person whose firm and id are bound, in this order, as rows of `clients` that are read as `c` where
-    /// `{narrow}` stands, and no stronger way reaches.
+    /// The clients of a person whose firm and id are bound, in this order, that no stronger way reaches: where they stand in
+    /// the list, for an index has no more. `{narrow}` reads them as `c`.
     pub clients: &'static str,
     /// That the person whose id is `{person}` reaches the client `c`.
     pub holds: &'static str,
@@ -50,7 +50,7 @@ pub(super) struct Path {
 pub(super) static WORKING: [Path; 3] = [
     Path {
         kind: PathKind::PrimaryAdviser,
-        clients: "select c.*, true as whole from clients c where c.firm_id = ? and c.primary_adviser_id = ?{narrow}",
+        clients: "select c.firm_id, c.id, c.name, true as whole from clients c where c.firm_id = ? and c.primary_adviser_id = ?{narrow}",
         holds: "c.primary_adviser_id = {person}",
         holders: "clients c cross join lateral (select c.primary_adviser_id as user_id) h
             where c.primary_adviser_id is not null{more}",
@@ -59,7 +59,7 @@ pub(super) static WORKING: [Path; 3] = [
     },
     Path {
         kind: PathKind::SecondaryAdviser,
-        clients: "select c.*, true as whole from clients c where c.firm_id = ? and c.secondary_adviser_id = ?{narrow}",
+        clients: "select c.firm_id, c.id, c.name, true as whole from clients c where c.firm_id = ? and c.secondary_adviser_id = ?{narrow}",
         holds: "c.secondary_adviser_id = {person}",
         holders: "clients c cross join lateral (select c.secondary_adviser_id as user_id) h
             where c.secondary_adviser_id is not null{more}",
@@ -70,7 +70,7 @@ pub(super) static WORKING: [Path; 3] = [
         kind: PathKind::Workgroup,
         clients: "select w.* from (select firm_id, workgroup_id, user_id from memberships where firm_id = ? and user_id = ?) m
             cross join lateral (
-              select c.*, true as whole from clients c where c.firm_id = m.firm_id and c.workgroup_id = m.workgroup_id
+              select c.firm_id, c.id, c.name, true as whole from clients c where c.firm_id = m.firm_id and c.workgroup_id = m.workgroup_id
               and c.primary_adviser_id is distinct from m.user_id and c.secondary_adviser_id is distinct from m.user_id{narrow}) w",
         holds: "exists (select from memberships m
             where m.firm_id = c.firm_id and m.workgroup_id = c.workgroup_id and m.user_id = {person})",
@@ -90,8 +90,28 @@ pub fn reached_by(person: &str) -> String {
 /// The rest of the firm's clients, of whom those with the capability see what stands in the directory.
 pub(super) fn directory() -> String {
     format!(
-        "select d.* from (select ?::uuid as firm_id, ?::uuid as id) s cross join lateral (
-           select c.*, false as whole from clients c where c.firm_id = s.firm_id and {} is not true{{narrow}}) d",
+        "select d.* from ({PERSON}) s cross join lateral ({}) d",
+        unreached("clients", "c.firm_id = s.firm_id")
+    )
+}
+
+/// The same with words that are searched for, bound before the rest, and once more what narrows. Seldom words are looked
+/// up; the clients that have common ones are soon found on the way through the list.
+pub(super) fn directory_searched() -> String {
+    format!(
+        "with hits as materialized (select * from clients where firm_id = ? and words like (
+             select '%' || regexp_replace(search_form(?), '([\\\\%_])', '\\\\\\1', 'g') || '%') limit 2001)
+         select d.* from ({PERSON}) s cross join lateral (({}) union all ({})) d",
+        unreached("hits", "(select count(*) from hits) <= 2000"),
+        unreached("clients", "c.firm_id = s.firm_id and (select count(*) from hits) > 2000")
+    )
+}
+
+const PERSON: &str = "select ?::uuid as firm_id, ?::uuid as id";
+
+fn unreached(source: &str, condition: &str) -> String {
+    format!(
+        "select c.firm_id, c.id, c.name, false as whole from {source} c where {condition} and {} is not true{{narrow}}",
         reached_by("s.id")
     )
 }

@@ -1,6 +1,6 @@
 //! The access statement.
 
-use super::paths::{PathKind, WORKING, directory};
+use super::paths::{PathKind, WORKING, directory, directory_searched};
 use crate::caller::{Caller, Capability, UserKey};
 use crate::db::statement::{Statement, sql};
 use crate::error::Result;
@@ -42,8 +42,17 @@ pub struct Forms {
 impl Forms {
     /// `text` puts a statement around the clients: it gets a function that says what narrows them, as in
     /// `clients(" and c.id = ?")`. They are read as `c`, each path a branch of its own with its own index; each client is
-    /// there once, and `whole` unless it is only in the directory.
+    /// there once, by its key and name, and `whole` unless it is only in the directory.
     pub fn new(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
+        Self::with(text, directory())
+    }
+
+    /// The same where the clients are also narrowed to those with some words, which are bound once more for the directory.
+    pub fn searched(text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Self {
+        Self::with(text, directory_searched())
+    }
+
+    fn with(text: impl Fn(&dyn Fn(&str) -> String) -> String, directory: String) -> Self {
         let working = || WORKING.iter().map(|path| path.clients.to_owned());
         let form = |branches: Vec<String>, listed: &str| {
             text(&|narrow| {
@@ -56,7 +65,7 @@ impl Forms {
         Self {
             working: form(working().collect(), ""),
             listed: form(working().collect(), LISTED),
-            directory: form(working().chain([directory()]).collect(), ""),
+            directory: form(working().chain([directory]).collect(), ""),
         }
     }
 }
@@ -89,17 +98,33 @@ impl Reach {
         forms: &'static Forms,
         narrow: impl Fn(Statement<ST>) -> Statement<ST>,
     ) -> Statement<ST> {
+        self.searched(forms, None, narrow)
+    }
+
+    /// The same in [`Forms::searched`] where there are words to look up.
+    pub fn searched<ST>(
+        &self,
+        forms: &'static Forms,
+        words: Option<&str>,
+        narrow: impl Fn(Statement<ST>) -> Statement<ST>,
+    ) -> Statement<ST> {
         let (text, branches) = match self.cut {
             Cut::Working => (&forms.working, WORKING.len()),
             Cut::Listed(_) => (&forms.listed, WORKING.len()),
             Cut::Directory => (&forms.directory, WORKING.len() + 1),
         };
-        (0..branches).fold(sql(text), |query, _| {
+        (0..branches).fold(sql(text), |query, branch| {
+            let looked_up = words.filter(|_| branch == WORKING.len());
+            let query = match looked_up {
+                Some(words) => query.bind(self.subject.firm).bind(words.to_owned()),
+                None => query,
+            };
             let query = query.bind(self.subject.firm).bind(self.subject.id);
-            narrow(match self.cut {
+            let query = narrow(match self.cut {
                 Cut::Listed(delegation) => query.bind(delegation),
                 Cut::Working | Cut::Directory => query,
-            })
+            });
+            if looked_up.is_some() { narrow(query) } else { query }
         })
     }
 }

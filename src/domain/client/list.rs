@@ -1,6 +1,6 @@
 //! Lists of clients, by name: of those that someone reaches, which ones, and how they are searched.
 
-use super::store::{Client, Found, WithAdvisers, advised, load, with_advisers};
+use super::store::{Client, Found, WithAdvisers, advised, found_with_advisers, load};
 use crate::caller::{Caller, UserKey};
 use crate::db::statement::{Statement, sql};
 use crate::domain::access::{Forms, Reach, reached_by};
@@ -47,14 +47,49 @@ pub struct Place {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Shape {
     scope: &'static str,
-    search: bool,
+    search: Search,
     from: bool,
     backward: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Search {
+    No,
+    /// For too little to look it up.
+    Short,
+    Words,
+}
+
 const SCOPES: [&str; 4] =
     ["", " and c.workgroup_id = ?", " and c.primary_adviser_id = ?", " and c.primary_adviser_id is null"];
-const SEARCH: &str = " and c.words like search_form(?)";
+/// Of no use to an index on words, by intent: on the way through somebody's clients these are next to the names, which are
+/// needed in their order, and reading all of them takes less than finding those of the whole firm.
+const SEARCH: &str = " and coalesce(strpos(c.brief_words, (select search_form(?))) > 0,
+     (select strpos(l.words, search_form(?)) > 0 from clients l where l.firm_id = c.firm_id and l.id = c.id))";
+
+impl Shape {
+    fn all() -> impl Iterator<Item = Self> {
+        let searches = [Search::No, Search::Short, Search::Words];
+        let shapes = SCOPES.into_iter().flat_map(move |scope| searches.map(|search| (scope, search)));
+        shapes.flat_map(|(scope, search)| {
+            [(false, false), (false, true), (true, false), (true, true)].map(|(from, backward)| Self {
+                scope,
+                search,
+                from,
+                backward,
+            })
+        })
+    }
+
+    /// What narrows the clients.
+    fn narrow(self) -> String {
+        format!("{}{}", self.scope, if self.search == Search::No { "" } else { SEARCH })
+    }
+
+    fn forms(self, text: impl Fn(&dyn Fn(&str) -> String) -> String) -> Forms {
+        if self.search == Search::Words { Forms::searched(text) } else { Forms::new(text) }
+    }
+}
 
 impl Filter {
     fn shape(&self, from: bool, backward: bool) -> Shape {
@@ -65,7 +100,12 @@ impl Filter {
             Scope::Adviser(_) => adviser,
             Scope::Unassigned => unassigned,
         };
-        Shape { scope, search: self.pattern().is_some(), from, backward }
+        let search = match (self.words(), self.looked_up()) {
+            (None, _) => Search::No,
+            (Some(_), None) => Search::Short,
+            (Some(_), Some(_)) => Search::Words,
+        };
+        Shape { scope, search, from, backward }
     }
 
     fn reach(&self, caller: &Caller) -> Reach {
@@ -75,30 +115,33 @@ impl Filter {
         }
     }
 
-    /// Binds what the shape's narrowing asks for.
-    fn bind<ST>(&self, query: Statement<ST>) -> Statement<ST> {
-        let query = match self.scope {
-            Scope::Workgroup(id) | Scope::Adviser(id) => query.bind(id),
-            Scope::All | Scope::Unassigned | Scope::Directory => query,
-        };
-        match self.pattern() {
-            Some(pattern) => query.bind(pattern),
-            None => query,
-        }
+    /// Begins a statement, bound to what the shape's narrowing asks for, and then by `more`.
+    fn statement<ST>(
+        &self,
+        caller: &Caller,
+        forms: &'static Forms,
+        more: impl Fn(Statement<ST>) -> Statement<ST>,
+    ) -> Statement<ST> {
+        self.reach(caller).searched(forms, self.looked_up(), |query| {
+            let query = match self.scope {
+                Scope::Workgroup(id) | Scope::Adviser(id) => query.bind(id),
+                Scope::All | Scope::Unassigned | Scope::Directory => query,
+            };
+            more(match self.words() {
+                Some(words) => query.bind(words.to_owned()).bind(words.to_owned()),
+                None => query,
+            })
+        })
     }
 
-    /// What `like` compares with: the words anywhere, none of their characters meaning anything special.
-    fn pattern(&self) -> Option<String> {
-        let words = self.search.as_deref().map(str::trim).filter(|words| !words.is_empty())?;
-        let mut pattern = String::from("%");
-        for letter in words.chars() {
-            if matches!(letter, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(letter);
-        }
-        pattern.push('%');
-        Some(pattern)
+    fn words(&self) -> Option<&str> {
+        self.search.as_deref().map(str::trim).filter(|words| !words.is_empty())
+    }
+
+    /// The index of words has groups of three letters.
+    fn looked_up(&self) -> Option<&str> {
+        let long = |part: &str| part.chars().count() >= 3;
+        self.words().filter(|words| words.split(|letter: char| !letter.is_alphanumeric()).any(long))
     }
 }
 
@@ -109,21 +152,11 @@ pub async fn page(
     filter: &Filter,
     page: &Page<Place>,
 ) -> Result<Slice<Client>> {
-    static FORMS: LazyLock<HashMap<Shape, Forms>> = LazyLock::new(|| {
-        let mut forms = HashMap::new();
-        for scope in SCOPES {
-            for flags in 0..8 {
-                let [search, from, backward] = [1, 2, 4].map(|flag| flags & flag != 0);
-                let shape = Shape { scope, search, from, backward };
-                forms.insert(shape, page_forms(shape));
-            }
-        }
-        forms
-    });
+    static FORMS: LazyLock<HashMap<Shape, Forms>> =
+        LazyLock::new(|| Shape::all().map(|shape| (shape, page_forms(shape))).collect());
     let shape = filter.shape(page.from.is_some(), page.backward);
     let Some(forms) = FORMS.get(&shape) else { return Ok(page.of(Vec::new())) };
-    let query = filter.reach(caller).statement(forms, |query| {
-        let query = filter.bind(query);
+    let query = filter.statement(caller, forms, |query| {
         let query = match &page.from {
             None => query,
             Some(place) => query.bind(place.name.clone()).bind(place.id),
@@ -136,36 +169,25 @@ pub async fn page(
 /// Each branch brings no more rows than the page needs.
 fn page_forms(shape: Shape) -> Forms {
     let (order, beyond) = if shape.backward { ("desc", "<") } else { ("asc", ">") };
-    let search = if shape.search { SEARCH } else { "" };
     let from = if shape.from { format!(" and (c.name, c.id) {beyond} (?, ?)") } else { String::new() };
-    Forms::new(|clients| {
-        let scope = shape.scope;
-        let branches =
-            clients(&format!("{scope}{search}{from} order by c.name {order}, c.id {order} limit ?"));
-        let source = format!("select * from ({branches}) b order by name {order}, id {order} limit ?");
-        format!("{} order by c.name {order}, c.id {order}", with_advisers(&source))
+    shape.forms(|clients| {
+        let narrow = shape.narrow();
+        let branches = clients(&format!("{narrow}{from} order by c.name {order}, c.id {order} limit ?"));
+        let found = format!("select * from ({branches}) b order by name {order}, id {order} limit ?");
+        format!("{} order by c.name {order}, c.id {order}", found_with_advisers(&found))
     })
 }
 
 /// How many clients there are that the caller reaches.
 pub async fn count(connection: &mut AsyncPgConnection, caller: &Caller, filter: &Filter) -> Result<i64> {
     static FORMS: LazyLock<HashMap<Shape, Forms>> = LazyLock::new(|| {
-        let mut forms = HashMap::new();
-        for scope in SCOPES {
-            for search in [false, true] {
-                let shape = Shape { scope, search, from: false, backward: false };
-                let narrow = format!("{scope}{}", if search { SEARCH } else { "" });
-                let text = |clients: &dyn Fn(&str) -> String| {
-                    format!("select count(*) from ({}) c", clients(&narrow))
-                };
-                forms.insert(shape, Forms::new(text));
-            }
-        }
-        forms
+        let forms = |shape: Shape| {
+            shape.forms(|clients| format!("select count(*) from ({}) c", clients(&shape.narrow())))
+        };
+        Shape::all().map(|shape| (shape, forms(shape))).collect()
     });
     let Some(forms) = FORMS.get(&filter.shape(false, false)) else { return Ok(0) };
-    let query = filter.reach(caller).statement::<BigInt>(forms, |query| filter.bind(query));
-    Ok(query.get_result(connection).await?)
+    Ok(filter.statement::<BigInt>(caller, forms, |query| query).get_result(connection).await?)
 }
 
 /// Some clients of a workgroup, by name, as far as somebody reaches them.

@@ -84,6 +84,13 @@ pub(super) fn advised(source: &str) -> String {
     )
 }
 
+/// The same of clients that a statement over [`Forms`] found.
+pub(super) fn found_with_advisers(found: &str) -> String {
+    with_advisers(&format!(
+        "select c.*, r.whole from ({found}) r join clients c on c.firm_id = r.firm_id and c.id = r.id"
+    ))
+}
+
 pub(super) async fn load(
     connection: &mut AsyncPgConnection,
     query: Statement<WithAdvisers>,
@@ -95,7 +102,7 @@ pub(super) async fn load(
 /// A client by its id, if the caller reaches it, or finds it in the directory.
 pub async fn find(connection: &mut AsyncPgConnection, caller: &Caller, id: Uuid) -> Result<Option<Client>> {
     static FIND: LazyLock<Forms> =
-        LazyLock::new(|| Forms::new(|clients| with_advisers(&clients(" and c.id = ?"))));
+        LazyLock::new(|| Forms::new(|clients| found_with_advisers(&clients(" and c.id = ?"))));
     let find = Reach::with_directory(caller).statement(&FIND, |query| query.bind(id));
     Ok(load(connection, find).await?.pop())
 }
