@@ -13,7 +13,7 @@ use crate::delivery::webhook::{Sender, Webhooks};
 use crate::delivery::{Links, Relay};
 use crate::domain::feed::Feeds;
 use crate::domain::user::password::Hasher;
-use crate::domain::{case, impersonation, link, session, sign_in, throttle, webhook};
+use crate::domain::{case, impersonation, link, session, sign_in, throttle, webhook, workgroup};
 use crate::events::bus::{self, Bus};
 use crate::events::{Author, Hub, Log, Tx, idempotency};
 use crate::graphql::{self, Services};
@@ -235,8 +235,9 @@ async fn sweep_up(log: &Log) -> crate::error::Result<()> {
     let some = async |tx: &mut Tx| {
         let (keys, tries) = (idempotency::sweep(tx).await?, throttle::sweep(tx).await?);
         let (links, prints) = (link::sweep(tx).await?, case::sweep_prints(tx).await?);
-        let deliveries = webhook::sweep(tx).await?;
-        Ok(keys + tries + links + prints + deliveries + session::sweep_devices(tx).await?)
+        let (deliveries, workgroups) = (webhook::sweep(tx).await?, workgroup::sweep(tx).await?);
+        let devices = session::sweep_devices(tx).await?;
+        Ok(keys + tries + links + prints + deliveries + workgroups + devices)
     };
     while log.transact(Author::System, some).await? > 0 {}
     Ok(())

@@ -53,6 +53,21 @@ async fn a_link_is_forgotten_thirty_days_after_it_ceased_to_hold() {
 }
 
 #[tokio::test]
+async fn a20_a_deleted_workgroup_is_forgotten_when_it_cannot_be_brought_back_any_more() {
+    let app = app().await;
+    let ana = app.actor("ana").await;
+    let group = ana.workgroup("Retirement").await;
+    app.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(ana.call("deleteWorkgroup", json!({ "workgroupId": group })).await.code(), None);
+    app.clock.advance(TimeDelta::days(29));
+    app.second_server().await.close().await;
+    assert_eq!(app.count("select count(*) from deleted_workgroups").await, 1);
+    app.clock.advance(TimeDelta::days(2));
+    sweep_until_none(&app, "deleted_workgroups").await;
+    assert_eq!(app.count("select count(*) from past_memberships").await, 1, "who was in it stays known");
+}
+
+#[tokio::test]
 async fn a_great_heap_is_swept_up_and_what_is_in_use_is_stepped_around() {
     let app = app().await;
     app.sql(

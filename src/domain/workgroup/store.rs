@@ -8,6 +8,7 @@ use crate::caller::UserKey;
 use crate::db::row::SqlOf;
 use crate::db::schema::{deleted_workgroups, memberships, users, workgroups};
 use crate::db::statement::sql;
+use crate::defaults::{SWEPT_AT_ONCE, UNDO};
 use crate::domain::access::{edges_change, edges_change_at};
 use crate::domain::page::{Page, Slice};
 use crate::domain::user::User;
@@ -377,10 +378,10 @@ pub(super) async fn clients_at_deletion(
 }
 
 /// Forgets some of the workgroups that cannot be brought back any more; answers how many.
-pub async fn sweep(tx: &mut Tx, before: DateTime<Utc>, most: i32) -> Result<usize> {
+pub async fn sweep(tx: &mut Tx) -> Result<usize> {
     let delete = sql::<()>(
         "delete from deleted_workgroups where ctid = any(array(
            select ctid from deleted_workgroups where deleted_at < ? limit ? for update skip locked))",
     );
-    Ok(delete.bind(before).bind(most).execute(tx.sql()).await?)
+    Ok(delete.bind(tx.now - UNDO).bind(SWEPT_AT_ONCE).execute(tx.sql()).await?)
 }
