@@ -29,7 +29,7 @@ async fn asked(owner: &Actor, group: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn pl_17_pl_18_an_invite_is_made_by_user_id_and_waits_on_the_profile_page() {
+async fn pl_17_pl_18_a12_an_invite_is_made_by_user_id_and_waits_on_the_profile_page() {
     let s = story().await;
     for unknown in ["nobody", "ben@harbour.example", "Ben Achterberg", "", "x\u{202e}"] {
         let refused = s.ana.try_invite(&s.group, unknown).await;
