@@ -45,6 +45,7 @@ pub struct Mutation(
     impersonation::Mutations,
     webhook::Mutations,
     workgroup::Mutations,
+    workgroup::InviteMutations,
 );
 
 /// The schema.

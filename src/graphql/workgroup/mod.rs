@@ -1,7 +1,9 @@
-//! Workgroups, their members, and invites to them.
+//! Workgroups and their members.
 
+mod invite;
 mod mutations;
 
+pub use invite::{Invite, InviteConnection, InviteMutations, InvitesOfMine};
 pub use mutations::Mutations;
 
 use crate::domain::client::{Client, Filter, Scope, Shared};
@@ -97,7 +99,7 @@ impl Workgroup {
         }
         let loader = ctx.data_unchecked::<DataLoader<InviteLoader>>();
         let invites = loader.load_one(self.0.key()).await.map_err(|error| Error::stop(error.code()))?;
-        Ok(invites.unwrap_or_default().into_iter().map(Invite).collect())
+        Ok(invites.unwrap_or_default().into_iter().map(Invite::from).collect())
     }
 
     /// When it was created.
@@ -178,82 +180,6 @@ impl Counted for WorkgroupList {
         let owned = self.owned;
         let counting = ctx.read(move |connection, caller| {
             Box::pin(workgroup::count_of_user(connection, caller.subject(), owned))
-        });
-        counting.await
-    }
-}
-
-/// Somebody is invited to a workgroup. An invite is there as long as it waits.
-#[derive(Description)]
-pub struct Invite(workgroup::Invite);
-
-impl From<workgroup::Invite> for Invite {
-    fn from(invite: workgroup::Invite) -> Self {
-        Self(invite)
-    }
-}
-
-#[Object(use_type_description)]
-impl Invite {
-    /// The global id.
-    pub async fn id(&self) -> ID {
-        global(NodeType::Invite, self.0.row.id)
-    }
-
-    /// The global id of the workgroup; its members can look at it.
-    async fn workgroup_id(&self) -> ID {
-        global(NodeType::Workgroup, self.0.row.workgroup_id)
-    }
-
-    /// What the workgroup is for.
-    async fn workgroup_description(&self) -> &str {
-        &self.0.description
-    }
-
-    /// Who invites.
-    async fn inviter(&self) -> User {
-        self.0.inviter.clone().into()
-    }
-
-    /// Who is invited.
-    async fn invitee(&self) -> User {
-        self.0.invitee.clone().into()
-    }
-
-    /// When it was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.row.created_at
-    }
-
-    /// Until when it can be followed; null if as long as it waits.
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.expires_at
-    }
-}
-
-/// The invites that wait for the viewer.
-pub struct InvitesOfMine;
-
-crate::connection! {
-    /// A page of invites.
-    InviteConnection of InvitesOfMine,
-    /// An invite in a page.
-    InviteEdge,
-    /// The invite.
-    Invite,
-}
-
-impl Listed for Invite {
-    fn cursor(&self) -> String {
-        connection::by_id(self.0.row.id)
-    }
-}
-
-impl Counted for InvitesOfMine {
-    async fn count(&self, ctx: &Context<'_>) -> Result<i64> {
-        let now = ctx.services().log.clock.now();
-        let counting = ctx.read(move |connection, caller| {
-            Box::pin(workgroup::count_of_invites(connection, caller.actor, now))
         });
         counting.await
     }

@@ -1,6 +1,6 @@
 //! What people do about workgroups.
 
-use super::{Invite, Workgroup};
+use super::Workgroup;
 use crate::domain::workgroup;
 use crate::error::Result;
 use crate::graphql::access::AccessChanges;
@@ -167,68 +167,6 @@ crate::payload! {
     }
 }
 
-/// Somebody to invite.
-#[derive(InputObject)]
-struct InviteToWorkgroupInput {
-    /// To which workgroup.
-    workgroup_id: ID,
-    /// The person's user ID.
-    handle: String,
-}
-
-crate::payload! {
-    /// The answer of `inviteToWorkgroup`.
-    InviteToWorkgroupPayload {
-        /// The invite, which waits: a new one, or the one that waited already.
-        invite: Invite,
-    }
-}
-
-/// An invite to follow.
-#[derive(InputObject)]
-struct JoinWorkgroupInput {
-    /// One of `viewer.invites`.
-    invite_id: ID,
-}
-
-crate::payload! {
-    /// The answer of `joinWorkgroup`.
-    JoinWorkgroupPayload {
-        /// The workgroup, of which the viewer is a member now.
-        workgroup: Workgroup,
-    }
-}
-
-/// An invite to ignore.
-#[derive(InputObject)]
-struct IgnoreInviteInput {
-    /// One of `viewer.invites`.
-    invite_id: ID,
-}
-
-crate::payload! {
-    /// The answer of `ignoreInvite`.
-    IgnoreInvitePayload {
-        /// The invite, which is gone.
-        invite: Invite,
-    }
-}
-
-/// An invite to take back.
-#[derive(InputObject)]
-struct RevokeInviteInput {
-    /// One of `Workgroup.invites`.
-    invite_id: ID,
-}
-
-crate::payload! {
-    /// The answer of `revokeInvite`.
-    RevokeInvitePayload {
-        /// The invite, which is gone.
-        invite: Invite,
-    }
-}
-
 /// The answer of a change that does something to people's access.
 macro_rules! with_changes {
     ($payload:ident, $result:expr) => {
@@ -369,62 +307,5 @@ impl Mutations {
             ctx.mutate(move |tx, caller| workgroup::set_default(tx, caller, id).boxed()).await
         };
         SetDefaultWorkgroupPayload::answer(set.await)
-    }
-
-    /// Invites somebody of the firm, by their user ID, to a workgroup of the viewer's: at most three times in 30 days. They
-    /// see it in `viewer.invites` and by `inviteEvents`, and join or ignore it.
-    async fn invite_to_workgroup(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whom, and to which one.")] input: InviteToWorkgroupInput,
-    ) -> Result<InviteToWorkgroupPayload> {
-        let invited = async {
-            let id = local(NodeType::Workgroup, &input.workgroup_id, "workgroupId")?;
-            let handle = input.handle;
-            ctx.mutate(move |tx, caller| {
-                async move { workgroup::invite(tx, caller, id, &handle).await }.boxed()
-            })
-            .await
-        };
-        InviteToWorkgroupPayload::answer(invited.await)
-    }
-
-    /// Follows an invite. Joining shares none of the viewer's clients.
-    async fn join_workgroup(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: JoinWorkgroupInput,
-    ) -> Result<JoinWorkgroupPayload> {
-        let joined = async {
-            let id = local(NodeType::Invite, &input.invite_id, "inviteId")?;
-            ctx.mutate(move |tx, caller| workgroup::join(tx, caller, id).boxed()).await
-        };
-        JoinWorkgroupPayload::answer(joined.await)
-    }
-
-    /// Ignores an invite: it is gone, and nobody is told why.
-    async fn ignore_invite(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: IgnoreInviteInput,
-    ) -> Result<IgnoreInvitePayload> {
-        let ignored = async {
-            let id = local(NodeType::Invite, &input.invite_id, "inviteId")?;
-            ctx.mutate(move |tx, caller| workgroup::ignore(tx, caller, id).boxed()).await
-        };
-        IgnoreInvitePayload::answer(ignored.await)
-    }
-
-    /// Takes back an invite to a workgroup of the viewer's.
-    async fn revoke_invite(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one.")] input: RevokeInviteInput,
-    ) -> Result<RevokeInvitePayload> {
-        let revoked = async {
-            let id = local(NodeType::Invite, &input.invite_id, "inviteId")?;
-            ctx.mutate(move |tx, caller| workgroup::revoke(tx, caller, id).boxed()).await
-        };
-        RevokeInvitePayload::answer(revoked.await)
     }
 }
