@@ -8,7 +8,7 @@ use super::loaders::{ClientLoader, UserLoader, WorkgroupLoader};
 use super::node::{Node, global};
 use super::user::User;
 use crate::caller::UserKey;
-use crate::domain::access::{self, Level, PathKind, Way};
+use crate::domain::access::{self, Level, PathKind};
 use crate::domain::delegation;
 use crate::error::{Error, Result};
 use crate::id::NodeType;
@@ -16,7 +16,7 @@ use async_graphql::dataloader::DataLoader;
 use async_graphql::{Context, Description, ID, Object};
 use chrono::{DateTime, Utc};
 
-/// What somebody may do with something, and by which ways.
+/// What somebody may do with something, and by which paths.
 #[derive(Description)]
 pub struct AccessDecision {
     pub decision: access::Decision,
@@ -25,15 +25,15 @@ pub struct AccessDecision {
 
 #[Object(use_type_description)]
 impl AccessDecision {
-    /// The strongest level over all ways.
+    /// The strongest level over all paths.
     async fn level(&self) -> Level {
         self.decision.level
     }
 
-    /// Every way.
+    /// Every path.
     #[graphql(directive = list_size::apply(4))]
     async fn paths(&self) -> Vec<AccessPath> {
-        self.decision.ways.iter().cloned().map(AccessPath).collect()
+        self.decision.paths.iter().cloned().map(AccessPath).collect()
     }
 
     /// When this was so.
@@ -42,18 +42,18 @@ impl AccessDecision {
     }
 }
 
-/// A way by which somebody reaches something.
+/// A path by which somebody reaches something.
 #[derive(Description)]
-pub struct AccessPath(Way);
+pub struct AccessPath(access::AccessPath);
 
 #[Object(use_type_description)]
 impl AccessPath {
-    /// Which way it is.
+    /// Which path it is.
     async fn kind(&self) -> PathKind {
         self.0.kind
     }
 
-    /// How far this way goes.
+    /// How far it goes.
     async fn level(&self) -> Level {
         self.0.level
     }
@@ -73,7 +73,7 @@ impl AccessPath {
         Ok(found.map(|found| Node::Workgroup(found.into())))
     }
 
-    /// The principal's own way, if it leads through a delegation.
+    /// The principal's own path, if it leads through a delegation.
     async fn principal_path(&self) -> Option<AccessPath> {
         self.0.of_principal.as_deref().cloned().map(AccessPath)
     }
@@ -129,7 +129,7 @@ impl AccessChanges {
     }
 }
 
-/// Somebody gains a client, loses it, or reaches it in other ways than before.
+/// Somebody gains a client, loses it, or reaches it by other paths than before.
 #[derive(Description)]
 pub struct AccessChange(access::AccessChange);
 
@@ -165,12 +165,12 @@ impl AccessChange {
         self.0.level_after()
     }
 
-    /// The ways of before.
+    /// The paths of before.
     async fn paths_before(&self) -> &[PathKind] {
         &self.0.before
     }
 
-    /// The ways of after.
+    /// The paths of after.
     async fn paths_after(&self) -> &[PathKind] {
         &self.0.after
     }

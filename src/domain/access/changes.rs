@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Most clients that an event about access names; their number is said in any case.
 const NAMED: usize = 250;
 
-/// Somebody gains a client, loses it, or reaches it in other ways than before.
+/// Somebody gains a client, loses it, or reaches it by other paths than before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessChange {
     pub user: UserKey,
@@ -38,7 +38,15 @@ fn level(kinds: &[PathKind]) -> Option<Level> {
     kinds.iter().map(|kind| kind.level()).max()
 }
 
-type Ways = BTreeMap<(Uuid, Uuid), Vec<PathKind>>;
+type Paths = BTreeMap<(Uuid, Uuid), Vec<PathKind>>;
+
+/// What became of a change.
+pub struct Done<T> {
+    pub value: T,
+    pub changes: Vec<AccessChange>,
+    /// Everybody who works on one of the clients, or did so before.
+    pub readers: Vec<UserKey>,
+}
 
 /// Does `work`, which changes who works on these clients of a firm, and answers what became of it. Whoever gains or loses
 /// one of them is told.
@@ -47,28 +55,30 @@ pub async fn around<T>(
     firm: Uuid,
     clients: &[Uuid],
     work: impl AsyncFnOnce(&mut Tx) -> Result<T>,
-) -> Result<(T, Vec<AccessChange>)> {
-    let before = ways(tx, firm, clients).await?;
-    let done = work(tx).await?;
-    let after = ways(tx, firm, clients).await?;
+) -> Result<Done<T>> {
+    let before = paths(tx, firm, clients).await?;
+    let value = work(tx).await?;
+    let after = paths(tx, firm, clients).await?;
     let primary = |((user, client), kinds): (&(Uuid, Uuid), &Vec<PathKind>)| {
         kinds.contains(&PathKind::PrimaryAdviser).then_some((*client, *user))
     };
     let advisers = before.iter().chain(&after).filter_map(primary).collect();
+    let readers: BTreeSet<_> = before.keys().chain(after.keys()).map(|(user, _)| *user).collect();
+    let readers = readers.into_iter().map(|id| UserKey { firm, id }).collect();
     let changes = difference(firm, before, after);
     tell(tx, firm, &changes, &advisers);
-    Ok((done, changes))
+    Ok(Done { value, changes, readers })
 }
 
-async fn ways(tx: &mut Tx, firm: Uuid, clients: &[Uuid]) -> Result<Ways> {
-    let mut ways = Ways::new();
+async fn paths(tx: &mut Tx, firm: Uuid, clients: &[Uuid]) -> Result<Paths> {
+    let mut paths = Paths::new();
     for holding in holdings(tx.sql(), firm, clients).await? {
-        ways.entry((holding.user, holding.client)).or_default().push(holding.kind);
+        paths.entry((holding.user, holding.client)).or_default().push(holding.kind);
     }
-    Ok(ways)
+    Ok(paths)
 }
 
-fn difference(firm: Uuid, mut before: Ways, after: Ways) -> Vec<AccessChange> {
+fn difference(firm: Uuid, mut before: Paths, after: Paths) -> Vec<AccessChange> {
     let change = |(user, client), before, after| AccessChange {
         user: UserKey { firm, id: user },
         client,

@@ -13,8 +13,8 @@ mod decision;
 mod paths;
 mod store;
 
-pub use changes::{AccessChange, around};
-pub use decision::{Decision, Running, Way, decisions};
+pub use changes::{AccessChange, Done, around};
+pub use decision::{AccessPath, Decision, Running, decisions};
 pub use paths::{PathKind, reached_by};
 pub use store::{Forms, Holding, Reach, count_of, edges_change, edges_change_at, holdings, readers};
 

@@ -1,10 +1,10 @@
-//! The closed list of the ways by which a person reaches clients. Each of them stands here once, in the forms that
+//! The closed list of the paths by which a person reaches clients. Each of them stands here once, in the forms that
 //! statements need; nothing else decides access.
 
 use super::Level;
 
 crate::text_enum! {
-    /// A way by which somebody reaches a client.
+    /// A path by which somebody reaches a client.
     pub enum PathKind {
         /// Is its primary adviser. Ends when another one is set.
         PrimaryAdviser = "PRIMARY_ADVISER",
@@ -20,7 +20,7 @@ crate::text_enum! {
 }
 
 impl PathKind {
-    /// How far it goes; through a delegation, as far as the principal's own way at the most.
+    /// How far it goes; through a delegation, as far as the principal's own path at the most.
     pub fn level(self) -> Level {
         match self {
             Self::PrimaryAdviser => Level::Manage,
@@ -31,10 +31,10 @@ impl PathKind {
     }
 }
 
-/// One way.
+/// A path, in the forms that statements need.
 pub(super) struct Path {
     pub kind: PathKind,
-    /// The clients of a person whose firm and id are bound, in this order, that no stronger way reaches: where they stand in
+    /// The clients of a person whose firm and id are bound, in this order, that no stronger path reaches: where they stand in
     /// the list, for an index has no more. `{narrow}` reads them as `c`.
     pub clients: &'static str,
     /// That the person whose id is `{person}` reaches the client `c`.

@@ -146,7 +146,7 @@ pub async fn count_of(connection: &mut AsyncPgConnection, caller: &Caller, ids: 
     Ok(usize::try_from(count).unwrap_or_default())
 }
 
-/// Somebody reaches a client in some way.
+/// Somebody reaches a client by some path.
 #[derive(Clone, Debug)]
 pub struct Holding {
     pub client: Uuid,
@@ -157,7 +157,7 @@ pub struct Holding {
     pub since: DateTime<Utc>,
 }
 
-/// Everybody who works on one of these clients, and each way in which they do.
+/// Everybody who works on one of these clients, and each path by which they do.
 pub async fn holdings(
     connection: &mut AsyncPgConnection,
     firm: Uuid,

@@ -8,7 +8,6 @@ use crate::domain::workgroup;
 use crate::error::{ErrorCode, Refusal, Result};
 use crate::events::{Event, Subject, Tx};
 use crate::id::NodeType;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const STRICT: &str = "In this firm, a client's workgroup is changed by its primary adviser, by the owner of the workgroup, or by a setup admin.";
@@ -116,10 +115,7 @@ async fn assign(
     event: impl FnOnce(Vec<UserKey>) -> Event,
 ) -> Result<Assigned> {
     let firm = caller.subject().firm;
-    let before = access::readers(tx.sql(), firm, id).await?;
-    let ((), changes) = access::around(tx, firm, &[id], work).await?;
-    let after = access::readers(tx.sql(), firm, id).await?;
-    let readers: BTreeSet<_> = before.into_iter().chain(after).map(|user| user.id).collect();
-    tx.record(firm, event(readers.into_iter().map(|id| UserKey { firm, id }).collect()));
-    Ok((store::find(tx.sql(), caller, id).await?, changes))
+    let done = access::around(tx, firm, &[id], work).await?;
+    tx.record(firm, event(done.readers));
+    Ok((store::find(tx.sql(), caller, id).await?, done.changes))
 }

@@ -83,10 +83,7 @@ pub async fn create(tx: &mut Tx, caller: &Caller, new: NewClient) -> Result<Clie
         let words = "The secondary adviser is another one than the primary adviser.";
         return Err(Refusal::input("secondaryAdviserHandle", words).into());
     }
-    let id = match workgroup {
-        Some(group) => store::insert_into(tx, me, group, draft).await,
-        None => store::insert(tx, me.firm, draft).await,
-    };
+    let id = store::insert(tx, me, workgroup, draft).await;
     let id = id.map_err(|error| error.at("reference"))?.ok_or_else(not_a_member)?;
     let key = UserKey { firm: me.firm, id };
     let readers = access::readers(tx.sql(), me.firm, id).await?;
@@ -144,7 +141,7 @@ impl NewClient {
 
 /// Somebody of the firm who can be an adviser, by their user ID.
 pub(super) async fn adviser(tx: &mut Tx, firm: Uuid, handle: &str, field: &str) -> Result<Uuid> {
-    let found = user::taken_handles(tx.sql(), firm, vec![handle.trim().to_lowercase()]).await?.pop();
+    let found = user::by_handle(tx.sql(), firm, handle).await?;
     let found = found.ok_or_else(|| Refusal::new(ErrorCode::UserNotFound).at(field))?;
     if found.kind != Kind::Adviser {
         return Err(Refusal::input(field, "Only an adviser is a client's adviser.").into());

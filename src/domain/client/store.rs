@@ -135,28 +135,22 @@ pub async fn listed(
     delegations: &[UserKey],
 ) -> Result<HashMap<UserKey, Vec<Client>>> {
     static FIND: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select d.firm_id, d.id, {}, {}, {} from unnest(?, ?) as k (firm_id, id)
+        let source = format!(
+            "select c.*, true as whole, d.id as delegation_id from unnest(?, ?) as k (firm_id, id)
              join delegations d on d.firm_id = k.firm_id and d.id = k.id
              join delegation_clients l on l.firm_id = d.firm_id and l.delegation_id = d.id
-             join clients c on c.firm_id = l.firm_id and c.id = l.client_id and {}
-             left join users p on p.firm_id = c.firm_id and p.id = c.primary_adviser_id
-             left join users s on s.firm_id = c.firm_id and s.id = c.secondary_adviser_id
-             order by c.name, c.id",
-            ClientRow::columns("c"),
-            User::columns("p"),
-            User::columns("s"),
+             join clients c on c.firm_id = l.firm_id and c.id = l.client_id and {}",
             reached_by("d.principal_id")
-        )
+        );
+        format!("select c.delegation_id, {} order by c.name, c.id", advised(&source))
     });
-    type Row = ((SqlUuid, SqlUuid), SqlOf<ClientRow>, Nullable<SqlOf<User>>, Nullable<SqlOf<User>>);
-    type Found = ((Uuid, Uuid), ClientRow, Option<User>, Option<User>);
     let (firms, ids): (Vec<Uuid>, Vec<Uuid>) = delegations.iter().map(|key| (key.firm, key.id)).unzip();
-    let rows: Vec<Found> = sql::<Row>(&FIND).bind(firms).bind(ids).load(connection).await?;
+    let find = sql::<(SqlUuid, WithAdvisers)>(&FIND).bind(firms).bind(ids);
+    let rows: Vec<(Uuid, Found)> = find.load(connection).await?;
     let mut listed = HashMap::<UserKey, Vec<Client>>::new();
-    for ((firm, id), row, primary_adviser, secondary_adviser) in rows {
-        let client = Client { row, whole: true, primary_adviser, secondary_adviser };
-        listed.entry(UserKey { firm, id }).or_default().push(client);
+    for (id, client) in rows {
+        let client = Client::from(client);
+        listed.entry(UserKey { firm: client.row.firm_id, id }).or_default().push(client);
     }
     Ok(listed)
 }
@@ -183,8 +177,8 @@ pub(super) async fn update(
 pub struct Draft {
     pub name: String,
     pub emails: Vec<String>,
-    /// The client's number in the books it came from; unique in the firm.
     pub client_type: ClientType,
+    /// The client's number in the books it came from; unique in the firm.
     pub reference: Option<String>,
     /// Whatever else an import brought along.
     pub details: serde_json::Value,
@@ -216,38 +210,23 @@ pub async fn insert_batch(tx: &mut Tx, firm: Uuid, batch: Vec<Draft>) -> Result<
     Ok(insert.returning(clients::reference).get_results(tx.sql()).await?)
 }
 
-/// Adds a client; answers its id.
-pub(super) async fn insert(tx: &mut Tx, firm: Uuid, new: Draft) -> Result<Option<Uuid>> {
-    let (id, now) = (tx.new_id(), tx.now);
-    let insert = diesel::insert_into(clients::table).values((
-        clients::firm_id.eq(firm),
-        clients::id.eq(id),
-        clients::name.eq(new.name),
-        clients::emails.eq(new.emails),
-        clients::type_.eq(new.client_type),
-        clients::reference.eq(new.reference),
-        clients::details.eq(new.details),
-        clients::primary_adviser_id.eq(new.primary_adviser),
-        clients::secondary_adviser_id.eq(new.secondary_adviser),
-        clients::created_at.eq(now),
-    ));
-    Ok(insert.returning(clients::id).get_result(tx.sql()).await.optional()?)
-}
-
-/// Adds a client to a workgroup that someone is in, whose owner is the primary adviser unless the draft has one. Without
-/// the membership there is no client (I26). The workgroup is kept as it is by the transaction.
-pub(super) async fn insert_into(
+/// Adds a client, to a workgroup that someone is in, or to none; answers its id. The primary adviser is the workgroup's owner
+/// unless the draft has one. Without the membership there is no client (I26): the workgroup is kept as it is by the
+/// transaction.
+pub(super) async fn insert(
     tx: &mut Tx,
     member: UserKey,
-    workgroup: Uuid,
+    workgroup: Option<Uuid>,
     new: Draft,
 ) -> Result<Option<Uuid>> {
     let insert = sql::<SqlUuid>(
         "insert into clients (firm_id, id, name, emails, type, reference, details, primary_adviser_id, secondary_adviser_id,
            workgroup_id, created_at)
-         select m.firm_id, ?, ?, ?, ?, ?, ?, coalesce(?, g.owner_id), ?, m.workgroup_id, ?
-         from memberships m join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
-         where m.firm_id = ? and m.workgroup_id = ? and m.user_id = ?
+         select k.firm_id, ?, ?, ?, ?, ?, ?, coalesce(?, g.owner_id), ?, k.workgroup_id, ?
+         from (select ?::uuid as firm_id, ?::uuid as workgroup_id, ?::uuid as user_id) k
+         left join memberships m on m.firm_id = k.firm_id and m.workgroup_id = k.workgroup_id and m.user_id = k.user_id
+         left join workgroups g on g.firm_id = m.firm_id and g.id = m.workgroup_id
+         where k.workgroup_id is null or g.id is not null
          returning id",
     );
     let insert = insert.bind(tx.new_id()).bind(new.name).bind(new.emails).bind(new.client_type.as_str());

@@ -4,9 +4,9 @@ pub mod password;
 mod store;
 
 pub use store::{
-    Draft, Status, User, Vouched, activate, by_firm_and_handle, candidates, find, find_many, find_unchanged,
-    handles, insert, insert_batch, lock_email, of_email, password_hash, set_password, taken_handles,
-    wants_summary,
+    Draft, Status, User, Vouched, activate, by_firm_and_handle, by_handle, candidates, find, find_many,
+    find_unchanged, handles, insert, insert_batch, lock_email, of_email, password_hash, set_password,
+    taken_handles, wants_summary,
 };
 
 use super::text;

@@ -111,6 +111,11 @@ pub async fn insert_batch(tx: &mut Tx, firm: Uuid, batch: Vec<Draft>) -> Result<
     Ok(insert.returning(User::as_returning()).get_results(tx.sql()).await?)
 }
 
+/// A user of a firm by the handle, whatever its case.
+pub async fn by_handle(connection: &mut AsyncPgConnection, firm: Uuid, handle: &str) -> Result<Option<User>> {
+    Ok(taken_handles(connection, firm, vec![handle.trim().to_lowercase()]).await?.pop())
+}
+
 /// Which of these handles (in lower case) belong to somebody of the firm, and to whom.
 pub async fn taken_handles(
     connection: &mut AsyncPgConnection,

@@ -19,7 +19,7 @@ const INVITE_WINDOW: TimeDelta = TimeDelta::days(30);
 /// as it is.
 pub async fn invite(tx: &mut Tx, caller: &Caller, workgroup: Uuid, handle: &str) -> Result<Invite> {
     let row = owned(tx, caller, workgroup).await?;
-    let found = user::taken_handles(tx.sql(), row.firm_id, vec![handle.trim().to_lowercase()]).await?.pop();
+    let found = user::by_handle(tx.sql(), row.firm_id, handle).await?;
     let invitee = found.ok_or_else(|| Refusal::new(ErrorCode::UserNotFound).at("handle"))?;
     if invitee.status == user::Status::Inactive {
         return Err(Refusal::new(ErrorCode::UserInactive).at("handle").into());

@@ -13,7 +13,7 @@ pub use store::{
     count_of_user, default_of, find_many, invites_of, invites_to, is_member, members, of_user, share, sweep,
 };
 
-use super::access::{self, AccessChange};
+use super::access::{self, AccessChange, Done};
 use super::text;
 use super::user;
 use crate::caller::{AsOneself, Caller, Capability, Kind, Permission, UserKey};
@@ -87,7 +87,7 @@ pub async fn delete(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<(Workgroup
     let whose_default = store::default_of_whom(tx, key(&row)).await?;
     let by = caller.actor.id;
     let deleting = async |tx: &mut Tx| store::delete(tx, &row, by).await;
-    let ((), changes) = access::around(tx, row.firm_id, &clients, deleting).await?;
+    let changes = access::around(tx, row.firm_id, &clients, deleting).await?.changes;
     tx.record(row.firm_id, Event::WorkgroupDeleted { workgroup: subject(id), readers });
     for user in whose_default {
         tell_default(tx, user, None);
@@ -115,7 +115,7 @@ pub async fn restore(tx: &mut Tx, caller: &Caller, id: Uuid) -> Result<Restored>
     active(tx, UserKey { firm: row.firm_id, id: row.owner_id }, "workgroupId").await?;
     let clients = store::clients_at_deletion(tx, key(&row), deleted_at).await?;
     let restoring = async |tx: &mut Tx| store::restore(tx, &row, deleted_at).await;
-    let ((), changes) = access::around(tx, row.firm_id, &clients, restoring).await?;
+    let changes = access::around(tx, row.firm_id, &clients, restoring).await?.changes;
     let there = store::client_ids(tx, key(&row)).await?;
     let left_out = clients.into_iter().filter(|client| !there.contains(client)).collect();
     let readers = store::member_ids(tx, key(&row)).await?;
@@ -139,7 +139,7 @@ pub async fn transfer(
     let clients = store::client_ids(tx, key(&row)).await?;
     row.owner_id = to;
     let handing_over = async |tx: &mut Tx| store::update(tx, &row).await.map_err(|error| error.at("userId"));
-    let ((), changes) = access::around(tx, row.firm_id, &clients, handing_over).await?;
+    let changes = access::around(tx, row.firm_id, &clients, handing_over).await?.changes;
     let readers = store::member_ids(tx, key(&row)).await?;
     let event = Event::WorkgroupOwnerChanged { workgroup: subject(id), owner: Subject::user(owner), readers };
     tx.record(row.firm_id, event);
@@ -190,7 +190,7 @@ async fn end_membership(
     let clients = store::client_ids(tx, key(row)).await?;
     let was_default = store::default_of_whom(tx, key(row)).await?.contains(&member);
     let ending = async |tx: &mut Tx| store::delete_member(tx, row.id, member).await;
-    let (was_there, changes) = access::around(tx, row.firm_id, &clients, ending).await?;
+    let Done { value: was_there, changes, .. } = access::around(tx, row.firm_id, &clients, ending).await?;
     if !was_there {
         return Err(Refusal::new(ErrorCode::NotAMember).at(field).into());
     }
