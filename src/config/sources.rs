@@ -5,7 +5,7 @@ use super::{Limits, SECRETS, SmtpTls};
 use anyhow::{Context, bail};
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
-use figment::{Figment, Metadata, Profile, Provider};
+use figment::{Figment, Metadata, Profile, Provider, Source};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -163,7 +163,12 @@ pub fn source(figment: &Figment, key: &str) -> String {
 
 /// A source in words: a file's path, a variable's name, `flag` or `default`.
 pub fn described(metadata: &Metadata) -> String {
-    metadata.source.as_ref().map_or(metadata.name.to_string(), ToString::to_string)
+    match &metadata.source {
+        // As it was named: figment would show it from the present folder, whichever that is.
+        Some(Source::File(path)) => path.display().to_string(),
+        Some(other) => other.to_string(),
+        None => metadata.name.to_string(),
+    }
 }
 
 /// Keys with dots, and their values.
